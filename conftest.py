@@ -1,0 +1,30 @@
+"""Set up the tests: array-API checks switched on, real data where it is."""
+
+import os
+from pathlib import Path
+
+# scikit-learn skips its array-API check unless SciPy was imported with this.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST's training and test images in [0, 1], float32."""
+    _need_data("mnist")
+    from skae.datasets import fetch_mnist
+
+    return tuple(fetch_mnist(subset=name).data for name in ("train", "test"))
+
+
+@pytest.fixture(autouse=True)
+def _data_for_doctests(request):
+    """Skip the examples of the fetchers where their data is not at hand."""
+    if request.node.name in ("skae.datasets.fetch_mnist", "skae.datasets.fetch_fashion_mnist"):
+        _need_data(request.node.name.split("fetch_")[1])
+
+
+def _need_data(name):
+    if not Path(os.environ.get("SKAE_DATA", ""), name).is_dir():
+        pytest.skip(f"needs the folder {name} in SKAE_DATA")

@@ -1,0 +1,599 @@
+"""AutoencoderTransformer: an autoencoder with the interface of PCA."""
+
+import copy
+import warnings
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import expit
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+    clone,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array, gen_batches
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skae import _net
+from skae.architectures import MLP, Architecture, build_module
+from skae.losses import LOSSES, SCALE_POWER
+from skae.modules import look_up
+
+__all__ = ["AutoencoderTransformer"]
+
+#: Elements of X that are looked at in one go: 8 MB in float64.
+BLOCK_ELEMENTS = 2**20
+
+
+class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Nonlinear dimensionality reduction by an autoencoder.
+
+    An encoder network maps each row to ``n_components`` codes, a decoder network maps the codes
+    back, and both are trained so that the way there and back changes the rows least
+    (Rumelhart et al., 1986; Hinton & Salakhutdinov, 2006). ``transform`` gives the codes,
+    ``inverse_transform`` the way back: the interface of
+    :class:`~sklearn.decomposition.PCA`, which is the best linear such map.
+
+    Rows need no scaling for training to work: the network sees them centred and divided
+    by one number. Columns of large variance dominate the squared error, as they
+    do in PCA; put a :class:`~sklearn.preprocessing.StandardScaler` in front where columns
+    should count alike.
+
+    Parameters
+    ----------
+    n_components : int or "auto", default="auto"
+        Number of codes, at least 1. More codes reconstruct better and compress less. "auto" is
+        half the number of features, between 1 and 32.
+    architecture : None, skae.architectures object or callable, default=None
+        The network: an object of :mod:`skae.architectures`, or any callable ``(n_features,
+        n_components) -> torch.nn.Module`` with methods ``encode`` and ``decode``. None is
+        ``MLP()``: one hidden layer of 256 ReLU units on either side.
+    loss : {"mse", "mae", "huber", "bce"} or callable, default="mse"
+        What training minimises: mean squared error; mean absolute error, where outlying
+        values should count less; Huber's loss (Huber, 1964), quadratic up to one standard
+        deviation of X and linear beyond; or binary cross-entropy for X in [0, 1], for which the
+        decoder gives logits and ``inverse_transform`` their sigmoid. A callable
+        ``loss(output, target)`` takes and returns torch tensors, one value per element.
+    optimizer : {"adam", "adamw", "sgd", "lbfgs"} or torch optimiser class, default="adam"
+        How weights are updated. "sgd" has Nesterov momentum of 0.9. "lbfgs" takes all rows
+        at once, up to 20 iterations per epoch, with a line search in place of ``lr``: precise on
+        small data. A class such as ``torch.optim.RMSprop`` is called with the weights
+        and ``lr``.
+    lr : float, default=3e-3
+        Learning rate, positive. Larger learns faster until training becomes unstable.
+    batch_size : int or "auto", default="auto"
+        Rows per step of the optimiser, at least 1. Larger batches are faster per row and take
+        fewer steps per epoch. "auto" is 64, and from 16,384 rows on as many as make 256 steps an
+        epoch, up to 256.
+    max_epochs : int or "auto", default="auto"
+        Largest number of passes over the rows. "auto" is at least 10 passes and at least
+        1,500 steps.
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their loss no longer improves, and keep
+        the weights that were best on them.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out for ``early_stopping``, in (0, 1).
+    n_iter_no_change : int, default=5
+        Epochs in a row without progress after which training ends, at least 1.
+    tol : float or None, default=1e-4
+        Progress is a loss below ``1 - tol`` times the best one so far. Larger stops earlier;
+        None trains for ``max_epochs`` whatever happens.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the weights of the fit before.
+    device : str, default="auto"
+        Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is one and
+        X is float32, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, order of rows, held-out rows and dropout. Pass an int
+        for the same result on each call of ``fit``.
+    verbose : int, default=0
+        1 shows a progress line on standard error.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Number of codes.
+    mean_ : ndarray of shape (n_features,)
+        Mean of the rows seen in training, which ``score`` compares with.
+    module_ : torch.nn.Module
+        The trained network, in evaluation mode.
+    net_ : skorch.NeuralNet
+        The net that trained it, with its optimiser and history.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean training loss of each epoch, in the units of X.
+    validation_curve_ : ndarray of shape (n_iter_,) or None
+        Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
+    best_loss_ : float
+        Lowest value of the validation curve, or of the loss curve if there is none.
+    n_iter_ : int
+        Number of epochs trained.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, where X has names that are all strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The best linear reconstruction, without training.
+
+    Notes
+    -----
+    Computation is in float32 for float32 rows, which is about twice as fast, and in float64 for
+    all others. Pickles hold parameters and NumPy arrays; the optimiser's state stays behind.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams (1986), "Learning internal representations by error
+    propagation", in *Parallel Distributed Processing*, vol. 1.
+
+    Hinton & Salakhutdinov (2006), "Reducing the dimensionality of data with neural
+    networks", *Science* 313.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> ae = AutoencoderTransformer(n_components=8, random_state=0).fit(X)
+    >>> ae.transform(X).shape
+    (1797, 8)
+    >>> ae.score(X) > PCA(8).fit(X).explained_variance_ratio_.sum() + 0.1
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "architecture": [None, HasMethods("build"), callable],
+        "loss": [str, callable],
+        "optimizer": [str, callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        architecture=None,
+        loss="mse",
+        optimizer="adam",
+        lr=3e-3,
+        batch_size="auto",
+        max_epochs="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.architecture = architecture
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params):
+        """Set parameters, those of the architecture too (``architecture__dropout``).
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values. With ``architecture=None``, nested names are those of
+            :class:`~skae.architectures.MLP`, which None stands for.
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+            This estimator.
+        """
+        nested = any(name.startswith("architecture__") for name in params)
+        if nested and self.architecture is None:
+            params = {"architecture": MLP(), **params}
+        return super().set_params(**params)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Train the autoencoder.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to learn to reconstruct.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each row in the loss, not negative: 2 counts as two such rows, 0 as
+            if the row were absent.
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, the weights or a parameter break the rules above, or if the loss stops being
+            finite. The estimator is then as it was before.
+        """
+        with _unchanged_on_error(self):
+            continues = self.warm_start and hasattr(self, "net_")
+            X, sample_weight = self._check_training_rows(X, sample_weight, reset=not continues)
+            scaler = _scan(StandardScaler(), X, sample_weight)
+            self._continue(X) if continues else self._start(X, scaler)
+            rows, valid = _net.make_rows(X, sample_weight, shuffle=True), None
+            if self.early_stopping:
+                generator = self.net_.generator
+                rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
+            converged = self._train(rows, valid, self.max_epochs)
+            self.mean_, self._scaler = scaler.mean_, scaler
+        if not converged and self.tol is not None and self.max_epochs != "auto":
+            warnings.warn(
+                f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
+                f"tol={self.tol} of itself per epoch. Increase max_epochs, or pass tol=None to "
+                "train for a fixed number of epochs.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Train for one pass over a chunk of rows, in their order.
+
+        The first chunk decides the network's units (centre and scale), so it should be typical.
+        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The chunk.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each row, as in ``fit``.
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As ``fit`` does.
+        """
+        with _unchanged_on_error(self):
+            first = not hasattr(self, "net_")
+            X, sample_weight = self._check_training_rows(X, sample_weight, reset=first)
+            scaler = StandardScaler() if first else copy.deepcopy(self._scaler)
+            scaler = _scan(scaler, X, sample_weight)
+            if first:
+                self._start(X, scaler)
+            self._train(_net.make_rows(X, sample_weight), None, max_epochs=1)
+            self.mean_, self._scaler = scaler.mean_, scaler
+        return self
+
+    def transform(self, X):
+        """Return the codes of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to encode.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            The codes, float32 for float32 rows and float64 for others; the same at each call.
+        """
+        check_is_fitted(self)
+        return _net.infer(self.module_, "encode", self._check_rows(X))
+
+    def inverse_transform(self, X):
+        """Return the rows that codes stand for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows in the units of the training data; in [0, 1] for ``loss="bce"``.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns is not ``n_components_``.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, dtype=[np.float64, np.float32], order="C")
+        if codes.shape[1] != self.n_components_:
+            raise ValueError(
+                f"X has {codes.shape[1]} columns, but inverse_transform takes codes, as transform "
+                f"gives them: n_components_={self.n_components_} columns."
+            )
+        return self._decode(codes)
+
+    def reconstruct(self, X):
+        """Return what is left of rows after the way there and back.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            ``inverse_transform(transform(X))``.
+        """
+        check_is_fitted(self)
+        return self._reconstruct(self._check_rows(X))
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return R² of the reconstruction over all elements.
+
+        ``1 - SSE / SST``: the squared error of the reconstruction, against that of predicting
+        the mean of the training rows. It is the number to which
+        ``explained_variance_ratio_`` of a :class:`~sklearn.decomposition.PCA` sums up.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each row in both sums.
+
+        Returns
+        -------
+        float
+            1 is perfect, 0 as good as the mean, higher is better. Where SST is 0, 1 for a
+            perfect reconstruction and 0 for any other.
+        """
+        check_is_fitted(self)
+        X = self._check_rows(X)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        sse = (weight * self._squared_errors(X, self._reconstruct)).sum()
+        sst = (weight * self._squared_errors(X, lambda rows: self.mean_)).sum()
+        return float(1 - sse / sst) if sst > 0 else float(sse == 0)
+
+    def score_samples(self, X):
+        """Return minus the mean squared error of each row: lower is more abnormal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            At most 0, in squared units of X.
+        """
+        check_is_fitted(self)
+        X = self._check_rows(X)
+        return -self._squared_errors(X, self._reconstruct) / X.shape[1]
+
+    def _decode(self, codes):
+        output = _net.infer(self.module_, "decode", codes)
+        return expit(output, out=output) if self._loss == "bce" else output
+
+    def _reconstruct(self, X):
+        return self._decode(_net.infer(self.module_, "encode", X))
+
+    def _squared_errors(self, X, predict):
+        """Return the squared error of each row, summed over columns, block by block."""
+        errors = np.empty(len(X))
+        for block in _blocks(X):
+            difference = X[block].astype(np.float64) - predict(X[block])
+            errors[block] = np.einsum("ij,ij->i", difference, difference)
+        return errors
+
+    def _check_rows(self, X):
+        """Return X as rows that the fitted network takes."""
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+
+    def _check_training_rows(self, X, sample_weight, reset):
+        """Return the rows to train on and their weights, without rows of weight 0."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
+        if self.loss == "bce" and (X.min() < 0 or X.max() > 1):
+            raise ValueError(
+                f"loss='bce' needs X in [0, 1], got values from {X.min():.6g} to {X.max():.6g}. "
+                "Scale X with MinMaxScaler, or use loss='mse'."
+            )
+        if sample_weight is None:
+            return X, None
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        if weight.min() < 0 or weight.max() == 0:
+            raise ValueError(
+                "sample_weight must not be negative and not be zero for all rows, got values "
+                f"from {weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive "
+                "weight."
+            )
+        return (X, weight) if weight.min() > 0 else (X[weight > 0], weight[weight > 0])
+
+    def _start(self, X, scaler):
+        """Build a network with fresh weights, and the net that trains it."""
+        if isinstance(self.loss, str):
+            look_up("loss", self.loss, LOSSES)
+        n_features = X.shape[1]
+        automatic = max(1, min(32, n_features // 2))
+        self.n_components_ = automatic if self.n_components == "auto" else self.n_components
+        self._architecture, self._loss = self._resolve_architecture(), self.loss
+        generator = _net.make_generator(self.random_state)
+        self._make_net(self._build_module(generator), len(X), X.dtype, generator)
+        if self._uses_standard_units():
+            self.module_.use_units(scaler.mean_, _spread(scaler, X.dtype))
+        _net.check_module(self.module_, X[:2], self.n_components_)
+        self.loss_curve_, self.validation_curve_ = np.empty(0), None
+
+    def _resolve_architecture(self):
+        """Return what is asked for as it will be kept: changes of parameters do not reach it."""
+        architecture = MLP() if self.architecture is None else self.architecture
+        if not isinstance(architecture, Architecture):
+            return architecture
+        architecture = clone(architecture)
+        output = architecture.get_params().get("output_activation")
+        if self.loss == "bce" and output is not None:
+            if output != "sigmoid":
+                raise ValueError(
+                    f"output_activation={output!r} does not give probabilities, which loss='bce' "
+                    "needs: use output_activation='sigmoid' or None."
+                )
+            architecture.set_params(output_activation=None)  # the loss takes logits
+        return architecture
+
+    def _uses_standard_units(self):
+        """Tell whether the network is one of skae's and its loss can be moved and scaled."""
+        architecture = self._architecture
+        return (
+            isinstance(architecture, Architecture)
+            and architecture.get_params().get("output_activation") in (None, "identity")
+            and isinstance(self.loss, str)
+            and self.loss in SCALE_POWER
+        )
+
+    def _build_module(self, generator):
+        """Build the network from the kept architecture; all it draws comes from ``generator``."""
+        with _net.seeded(generator):
+            return build_module(self._architecture, self.n_features_in_, self.n_components_)
+
+    def _make_net(self, module, n_rows, dtype, generator, fallback=False):
+        """Put a net with the current settings of training around a module."""
+        self.module_ = module
+        self.net_ = _net.make_net(
+            module,
+            loss=self._loss,
+            optimizer=self.optimizer,
+            lr=self.lr,
+            batch_size=_net.resolve_batch_size(self.batch_size, n_rows, self.optimizer),
+            dtype=dtype,
+            device=_net.resolve_device(self.device, dtype, fallback),
+            generator=generator,
+        )
+
+    def _continue(self, X):
+        """Put a fresh net around the fitted network, which keeps its weights."""
+        for name, now, fitted in (
+            ("n_components", self.n_components, self.n_components_),
+            ("architecture", self._resolve_architecture(), self._architecture),
+            ("loss", self.loss, self._loss),
+        ):
+            if now != "auto" and repr(now) != repr(fitted):
+                raise ValueError(
+                    f"warm_start=True goes on with the network of the fit before, which has "
+                    f"{name}={fitted!r}, but {name} is {now!r} now. Set warm_start=False to train "
+                    "a new network."
+                )
+        generator = _net.make_generator(self.random_state)
+        self._make_net(self.module_, len(X), _net.dtype_of(self.module_), generator)
+
+    def _train(self, rows, valid, max_epochs):
+        """Train the net on rows and note how the losses went."""
+        net = self.net_
+        n_epochs = _net.resolve_max_epochs(max_epochs, len(rows.index), net)
+        stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
+        first = len(net.history)
+        converged = net.train(rows, valid, stopping, verbose=self.verbose)
+        curve = net.history[first:, "train_loss"]
+        self.loss_curve_ = monitored = np.append(self.loss_curve_, curve)
+        if valid is not None:
+            before = [] if self.validation_curve_ is None else self.validation_curve_
+            curve = net.history[first:, "valid_loss"]
+            self.validation_curve_ = monitored = np.append(before, curve)
+        self.n_iter_, self.best_loss_ = len(self.loss_curve_), float(monitored.min())
+        return converged
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if state.pop("net_", None) is not None:
+            state["module_"] = _net.get_weights(self.module_)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "module_" in state:
+            generator = _net.make_generator(self.random_state)
+            module = self._build_module(generator)
+            _net.set_weights(module, state["module_"])
+            self._make_net(module, 1, _net.dtype_of(module), generator, fallback=True)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _scan(scaler, X, sample_weight):
+    """Let a scaler see rows block by block, so that no copy of X is made."""
+    for block in _blocks(X):
+        weight = None if sample_weight is None else sample_weight[block]
+        scaler.partial_fit(X[block], sample_weight=weight)
+    if not np.isfinite(scaler.var_).all():
+        raise ValueError(
+            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
+            "X, for example with MaxAbsScaler."
+        )
+    return scaler
+
+
+def _spread(scaler, dtype):
+    """Return the standard deviation of all elements around their column's mean; 1 if none."""
+    spread = np.sqrt(scaler.var_.mean())
+    noise = 10 * np.finfo(dtype).eps * np.abs(scaler.mean_).max()
+    return spread if spread > noise else 1.0
+
+
+def _blocks(X):
+    """Return slices over the rows of X that hold a bounded number of elements."""
+    return gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1]))
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    """Give an estimator its attributes back if the enclosed block raises anything."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,677 @@
+"""Training and inference on tensors: the only file that knows skorch.
+
+What the estimators need from torch is here: batches, seeding, devices, the training loop
+with its stopping rules, and batched inference.
+"""
+
+import copy
+import sys
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from threadpoolctl import ThreadpoolController
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from skae.losses import SCALE_POWER, mean_loss
+from skae.modules import Autoencoder, look_up
+
+#: Optimisers by name, with the settings that make them good here. ``fused`` updates all
+#: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1.
+OPTIMIZERS = {
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True}),
+    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    "lbfgs": (torch.optim.LBFGS, {"lr": 1.0, "line_search_fn": "strong_wolfe"}),
+}
+
+TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+#: Weights times rows up to which a step is small: about 1 ms of one core.
+SMALL_STEP = 2**23
+
+#: Elements of X per batch of inference: large enough for full speed, 4 MB in float32.
+INFERENCE_ELEMENTS = 2**20
+
+
+class Rows(NamedTuple):
+    """Rows of one tensor: their weights, which of them count, and whether each pass shuffles."""
+
+    X: torch.Tensor
+    weight: torch.Tensor | None
+    index: torch.Tensor
+    shuffle: bool
+
+
+class Stopping(NamedTuple):
+    """When to end training; ``tol`` is relative to the best loss so far, None never stops."""
+
+    max_epochs: int
+    n_iter_no_change: int
+    tol: float | None
+
+
+class seeded(TorchDispatchMode):
+    """Draw the random numbers of the enclosed torch code from one generator.
+
+    Initial weights and dropout of any module, a user's own too, then depend on that
+    generator alone. The global generator is neither read nor written, and no other thread
+    is touched, since dispatch modes belong to a thread.
+    """
+
+    def __init__(self, generator):
+        super().__init__()
+        self.generator = generator
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        func, is_random = _with_generator(func)
+        kwargs = dict(kwargs or {})
+        if is_random and kwargs.get("generator") is None:
+            kwargs["generator"] = self.generator
+        return func(*args, **kwargs)
+
+
+@cache
+def _with_generator(func):
+    """Return the overload of a torch operator that takes a generator, if it has one."""
+    if any(argument.name == "generator" for argument in func._schema.arguments):
+        return func, True
+    name = func._overloadname
+    name = "generator" if name == "default" else f"{name}_generator"
+    if name in func.overloadpacket.overloads():
+        return getattr(func.overloadpacket, name), True
+    return func, False
+
+
+def make_generator(random_state):
+    """Return a torch generator seeded by scikit-learn's kind of ``random_state``.
+
+    None takes fresh entropy from the operating system, so that the global generators stay
+    as they are; a ``RandomState`` is advanced by one draw.
+    """
+    generator = torch.Generator()
+    if random_state is None:
+        generator.seed()
+    elif isinstance(random_state, np.random.RandomState):
+        generator.manual_seed(int(random_state.randint(np.iinfo(np.int32).max)))
+    else:
+        generator.manual_seed(int(random_state))
+    return generator
+
+
+def as_tensor(X):
+    """Return a tensor on the memory of an array, read-only memory included.
+
+    torch warns about read-only arrays since it could write to them. Nothing here does, so the
+    array is shown to it through an interface that says "writable".
+    """
+    if X.flags.writeable:
+        return torch.from_numpy(X)
+    interface = dict(X.__array_interface__)
+    interface["data"] = (interface["data"][0], False)
+    view = type("WritableView", (), {"__array_interface__": interface, "base": X})()
+    return torch.from_numpy(np.asarray(view))
+
+
+def resolve_device(device, dtype, fallback=False):
+    """Return the torch device to compute on.
+
+    Parameters
+    ----------
+    device : str
+        "auto", or a name that torch knows.
+    dtype : numpy.dtype
+        Of the data: "auto" takes an accelerator for float32 only.
+    fallback : bool, default=False
+        Whether the CPU stands in for a device that this machine lacks, as for a model that was
+        trained elsewhere.
+
+    Returns
+    -------
+    torch.device
+        One that exists on this machine.
+
+    Raises
+    ------
+    ValueError
+        If the device does not exist here or is unknown to torch.
+    """
+    available = {"cpu": True}
+    available["cuda"] = torch.cuda.is_available()
+    available["mps"] = torch.backends.mps.is_available()
+    if device == "auto":
+        fast = [name for name in ("cuda", "mps") if available[name] and dtype == np.float32]
+        return torch.device(fast[0] if fast else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is not a device that torch knows; use 'auto', 'cpu', 'cuda' "
+            "or 'mps'."
+        ) from error
+    if not available.get(resolved.type, True):
+        if fallback:
+            return torch.device("cpu")
+        here = [name for name, is_here in available.items() if is_here]
+        raise ValueError(
+            f"device={device!r} is not available: this machine has {', '.join(here)}. "
+            "Use device='auto' to take the best one there is."
+        )
+    if resolved.type == "mps" and dtype != np.float32:
+        raise ValueError(
+            f"device={device!r} computes in float32 only and X is {dtype}: "
+            "pass X.astype('float32')."
+        )
+    return resolved
+
+
+def resolve_batch_size(batch_size, n_rows, optimizer):
+    """Return the number of rows in a training step.
+
+    "auto" is 64, and from 16,384 rows on as many as make 256 steps an epoch, up to 256 rows.
+    L-BFGS takes all rows, because its line search needs the same loss at each call.
+    """
+    if optimizer == "lbfgs" or (
+        isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS)
+    ):
+        return sys.maxsize
+    return max(64, min(256, n_rows // 256)) if batch_size == "auto" else batch_size
+
+
+def resolve_max_epochs(max_epochs, n_rows, net):
+    """Return the number of epochs; "auto" is at least 10 epochs and 1,500 steps.
+
+    A small data set needs many epochs: what trains a network is the number of steps. A step
+    of L-BFGS has several iterations inside.
+    """
+    if max_epochs != "auto":
+        return max_epochs
+    n_steps = len(batch_slices(n_rows, net.batch_size))
+    n_steps *= net.optimizer_.defaults.get("max_iter", 1)
+    return max(10, -(-1500 // n_steps))
+
+
+def batch_slices(n_rows, batch_size):
+    """Return slices of nearly equal length, none longer than ``batch_size``.
+
+    Equal lengths leave no small last batch: its gradient is noisy, batch normalisation has
+    no variance of a single row, and matrix products of a few rows round differently with
+    another number of threads. A batch of one row is made only if there is no other way; an odd
+    number of rows in pairs has one batch of three.
+    """
+    n_batches = -(-n_rows // batch_size)
+    if batch_size > 1:
+        n_batches = max(1, min(n_batches, n_rows // 2))
+    bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+
+@cache
+def _openmp():
+    """Return the controller of the OpenMP libraries that are loaded."""
+    return ThreadpoolController().select(user_api="openmp")
+
+
+@contextmanager
+def few_threads(n_weights, n_rows):
+    """Compute small steps in one thread.
+
+    Sharing them among threads gains no time, loses much where another process is busy, and makes
+    the rounding depend on the number of threads, which workers of a grid search have fewer of.
+    The limit holds for the calling thread only; an explicit ``torch.set_num_threads`` wins.
+    """
+    if n_weights * n_rows > SMALL_STEP:
+        yield
+        return
+    torch.get_num_threads()  # lets torch set up this thread first, or it would undo the limit
+    with _openmp().limit(limits=1):
+        yield
+
+
+def make_rows(X, weight=None, shuffle=False):
+    """Return all rows of an array, with their weights or None, as what a net trains on."""
+    weight = None if weight is None else as_tensor(weight)
+    return Rows(as_tensor(X), weight, torch.arange(len(X)), shuffle)
+
+
+def split_rows(rows, fraction, generator):
+    """Split rows at random into those to train on and those to validate on.
+
+    Parameters
+    ----------
+    rows : Rows
+        At least 2.
+    fraction : float in (0, 1)
+        Share of the rows to validate on, rounded up; one row at least is left to train on.
+    generator : torch.Generator
+        Draws the split.
+
+    Returns
+    -------
+    rows, valid : Rows
+        Two views of the same tensor.
+
+    Raises
+    ------
+    ValueError
+        If there is one row only.
+    """
+    n_samples = len(rows.index)
+    if n_samples < 2:
+        raise ValueError(
+            f"early_stopping=True needs rows to train on and rows to validate on, got "
+            f"n_samples={n_samples}. Pass more rows or set early_stopping=False."
+        )
+    n_valid = min(n_samples - 1, int(np.ceil(fraction * n_samples)))
+    index = rows.index[torch.randperm(n_samples, generator=generator)]
+    return rows._replace(index=index[n_valid:]), rows._replace(index=index[:n_valid], shuffle=False)
+
+
+class Batches:
+    """Slices of one tensor, as pairs of rows and weights; the net's iterator.
+
+    Parameters
+    ----------
+    dataset : Rows
+        The rows.
+    batch_size : int
+        Rows per batch.
+    generator : torch.Generator
+        Draws the order of the rows where they are to be shuffled.
+    dtype, device : torch.dtype, torch.device
+        Of the batches.
+    """
+
+    def __init__(self, dataset, batch_size, generator, dtype, device):
+        self.dataset = dataset
+        self.generator = generator
+        self.to = {"dtype": dtype, "device": device}
+        self.slices = batch_slices(len(dataset.index), batch_size)
+
+    def __len__(self):
+        return len(self.slices)
+
+    def __iter__(self):
+        X, weight, index, shuffle = self.dataset
+        if shuffle:
+            index = index[torch.randperm(len(index), generator=self.generator)]
+        for rows in self.slices:
+            rows = index[rows]
+            yield X[rows].to(**self.to), None if weight is None else weight[rows].to(**self.to)
+
+
+class ReconstructionLoss(nn.Module):
+    """The criterion of the net: a loss that knows the weights of rows.
+
+    Parameters
+    ----------
+    loss : str or callable
+        As in :func:`skae.losses.mean_loss`.
+    """
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, output, target, weight=None):
+        """Return the mean loss of a batch."""
+        return mean_loss(self.loss, output, target, weight)
+
+
+def show_progress(epoch, max_epochs, losses, is_last):
+    """Show one line on standard error: rewritten on a terminal, its last state in a log."""
+    if not (is_last or sys.stderr.isatty()):
+        return
+    bar = "#" * (20 * epoch // max_epochs)
+    line = f"epoch {epoch:>4}/{max_epochs} [{bar:.<20}]"
+    for name in ("train_loss", "valid_loss"):
+        if name in losses:
+            line += f"  {name} {losses[name]:.6g}"
+    print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
+
+
+class AutoencoderNet(NeuralNet):
+    """A skorch net that trains an autoencoder on slices of one tensor.
+
+    skorch's loop notifies callbacks around each batch and fetches the loss from the device
+    each time, which costs more than a small network's arithmetic. Here callbacks hear of
+    batches only if they listen, and losses are fetched once an epoch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Has ``encode`` and ``decode``.
+    generator : torch.Generator
+        Decides the order of the rows and what the module draws while training.
+    **kwargs
+        Of :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(self, module, *, generator, **kwargs):
+        super().__init__(module, **kwargs)
+        self.generator = generator
+
+    def train(self, rows, valid, stopping, verbose=0):
+        """Train until an epoch brings no progress, and keep the best weights of a validation.
+
+        Parameters
+        ----------
+        rows : Rows
+            To train on.
+        valid : Rows or None
+            To judge progress by; None judges by the training loss.
+        stopping : Stopping
+            When to end.
+        verbose : int, default=0
+            Whether to show a progress line.
+
+        Returns
+        -------
+        bool
+            Whether training ended for lack of progress rather than for lack of epochs.
+
+        Raises
+        ------
+        ValueError
+            If a loss is not finite.
+        """
+        n_weights = sum(weight.numel() for weight in self.module_.parameters())
+        n_rows = min(self.batch_size, len(rows.index))
+        with self._restored_on_error(), few_threads(n_weights, n_rows):
+            self.notify("on_train_begin", X=rows.X)
+            converged = self._train_epochs(rows, valid, stopping, verbose)
+            self.module_.eval()
+            with torch.inference_mode():
+                self._check_finite(self._loss(next(iter(self.get_iterator(rows)))).item())
+            self.notify("on_train_end", X=rows.X)
+        return converged
+
+    def _train_epochs(self, rows, valid, stopping, verbose):
+        max_epochs, n_iter_no_change, tol = stopping
+        monitored = "train_loss" if valid is None else "valid_loss"
+        first, best, best_weights, idle = 0.0, np.inf, None, 0
+        for epoch in range(1, max_epochs + 1):
+            self.fit_loop((rows, valid), epochs=1)
+            loss = self.history[-1][monitored]
+            first = first or loss
+            # With a floor: a loss that falls towards 0 would make relative progress for ever.
+            progresses = tol is None or best - loss > tol * max(loss, 1e-4 * first)
+            idle = 0 if progresses else idle + 1
+            if loss < best:
+                best = loss
+                if valid is not None:
+                    best_weights = copy.deepcopy(self.module_.state_dict())
+            is_last = epoch == max_epochs or idle == n_iter_no_change
+            if verbose:
+                show_progress(epoch, max_epochs, self.history[-1], is_last)
+            if is_last:
+                break
+        if best_weights is not None:
+            self.module_.load_state_dict(best_weights)
+        return idle == n_iter_no_change
+
+    @contextmanager
+    def _restored_on_error(self):
+        """Give the net its weights, optimiser and history back if training does not end well."""
+        states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
+        n_epochs = len(self.history)
+        try:
+            yield
+        except BaseException:
+            for target, state in zip((self.module_, self.optimizer_), states):
+                target.load_state_dict(state)
+            self.module_.eval()
+            del self.history[n_epochs:]
+            raise
+
+    def get_default_callbacks(self):
+        """Return none: skorch's timer, averages and log are not needed."""
+        return []
+
+    def initialize_module(self):
+        """Take the module and note whether it may draw random numbers."""
+        super().initialize_module()
+        layers = self.module_.modules()
+        self.is_random_ = not isinstance(self.module_, Autoencoder) or any(
+            isinstance(layer, nn.Dropout) for layer in layers
+        )
+        return self
+
+    def get_dataset(self, X, y=None):
+        """Return X as rows of equal weight."""
+        return X if isinstance(X, Rows) else make_rows(X)
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Return rows to train on and rows to validate on, which may be None."""
+        if isinstance(X, tuple) and not isinstance(X, Rows):
+            return X
+        return self.get_dataset(X), None
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Pass once over the batches and record the mean loss, in the units of X."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        listening = self._listening("on_batch_begin", "on_batch_end")
+        losses, weights = [], []
+        for batch in iterator:
+            if listening:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            loss = step_fn(batch)["loss"].detach()
+            losses.append(loss)
+            weights.append(len(batch[0]) if batch[1] is None else batch[1].sum())
+            if listening:
+                self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
+                self.notify("on_batch_end", batch=batch, training=training, loss=loss)
+        mean = np.average(torch.stack(losses).cpu(), weights=[float(w) for w in weights])
+        self._check_finite(mean)
+        self.history.record(f"{prefix}_loss", mean * self._loss_unit())
+
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimiser."""
+
+        def closure():
+            self.optimizer_.zero_grad()
+            loss = self._loss(batch)
+            loss.backward()
+            if self._listening("on_grad_computed"):
+                parameters = self.get_all_learnable_params()
+                self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
+            return loss
+
+        return {"loss": self.optimizer_.step(closure)}
+
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss of a batch."""
+        with torch.inference_mode():
+            return {"loss": self._loss(batch)}
+
+    def _loss(self, batch):
+        """Return the mean loss of a batch; of skae's own modules, in standard units."""
+        X, weight = batch
+        module = self.module_
+        if isinstance(module, Autoencoder):
+            target = module.standardize(X)
+            encode, decode = module.encoder, module.decoder
+        else:
+            target = X
+            encode, decode = module.encode, module.decode
+        with seeded(self.generator) if self.is_random_ else nullcontext():
+            output = decode(encode(target))
+        return self.criterion_(output, target, weight)
+
+    def _loss_unit(self):
+        """Return what a loss in standard units is multiplied by to be in the units of X."""
+        if not isinstance(self.module_, Autoencoder):
+            return 1.0
+        return self.module_.scale.item() ** SCALE_POWER.get(self.criterion_.loss, 0)
+
+    def _listening(self, *events):
+        """Tell whether any callback does something at one of these events."""
+        return any(
+            getattr(type(callback), event) is not getattr(Callback, event)
+            for _, callback in self.callbacks_
+            for event in events
+        )
+
+    def _check_finite(self, loss):
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"The loss became {loss} in epoch {len(self.history)}, so training stopped. "
+                f"Lower the learning rate (lr={self.lr}), or scale X, for example with "
+                "StandardScaler or MinMaxScaler."
+            )
+
+
+def make_net(module, *, loss, optimizer, lr, batch_size, dtype, device, generator):
+    """Return an initialised net around a module, ready to train.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Has ``encode`` and ``decode``; trained in place.
+    loss : str or callable
+        As in :func:`skae.losses.mean_loss`.
+    optimizer : str or type
+        A key of ``OPTIMIZERS`` or a class of torch.
+    lr : float
+        Learning rate.
+    batch_size : int
+        Rows per step.
+    dtype : numpy.dtype
+        To compute in.
+    device : torch.device
+        To compute on.
+    generator : torch.Generator
+        Decides all that is random in training.
+
+    Returns
+    -------
+    AutoencoderNet
+        The net.
+
+    Raises
+    ------
+    ValueError
+        If the optimiser is not known.
+    """
+    dtype, options = TORCH_DTYPES[np.dtype(dtype).name], {}
+    if isinstance(optimizer, str):
+        optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
+    return AutoencoderNet(
+        module.to(device, dtype),
+        generator=generator,
+        criterion=ReconstructionLoss(loss),
+        optimizer=optimizer,
+        lr=lr,
+        batch_size=batch_size,
+        iterator_train=Batches,
+        iterator_train__generator=generator,
+        iterator_train__dtype=dtype,
+        iterator_train__device=device,
+        iterator_valid=Batches,
+        iterator_valid__generator=generator,
+        iterator_valid__dtype=dtype,
+        iterator_valid__device=device,
+        train_split=None,
+        verbose=0,
+        device=device,
+        **{f"optimizer__{name}": value for name, value in options.items()},
+    ).initialize()
+
+
+def check_module(module, X, n_components):
+    """Raise an error if a module does not map rows to codes and codes back to rows.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    X : ndarray of shape (n_samples, n_features)
+        A few rows to try it on.
+    n_components : int
+        Number of codes it should give.
+
+    Raises
+    ------
+    ValueError
+        If the module fails on these rows or gives arrays of another shape.
+    """
+    rows, name = X, type(module).__name__
+    for method, n_columns in (("encode", n_components), ("decode", X.shape[1])):
+        try:
+            output = infer(module, method, rows)
+        except (RuntimeError, TypeError, IndexError) as error:
+            raise ValueError(
+                f"{name}.{method} failed on an input of shape {rows.shape}: {error}"
+            ) from error
+        if output.shape != (len(X), n_columns):
+            raise ValueError(
+                f"{name}.{method} turned an input of shape {rows.shape} into {output.shape}; the "
+                f"output must have shape {(len(X), n_columns)}. Check the widths that the "
+                "architecture takes from (n_features, n_components)."
+            )
+        rows = output
+
+
+def get_weights(module):
+    """Return the weights and buffers of a module as a dict of NumPy arrays."""
+    return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def set_weights(module, weights):
+    """Give a module weights and buffers from NumPy arrays, and their dtype."""
+    state = {name: as_tensor(np.asarray(value)) for name, value in weights.items()}
+    floating = [value.dtype for value in state.values() if value.is_floating_point()]
+    module.to(floating[0] if floating else None).load_state_dict(state)
+    module.eval()
+
+
+def dtype_of(module):
+    """Return the NumPy dtype in which a module computes."""
+    weights = get_weights(module).values()
+    return next((value.dtype for value in weights if value.dtype.kind == "f"), np.float32)
+
+
+def infer(module, method, X):
+    """Apply a method of a module to the rows of an array, in batches of bounded memory.
+
+    Computes in the wider dtype of the two, so that float64 rows keep their precision in a
+    float32 network's codes, and returns the dtype of X.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network; it is put into evaluation mode.
+    method : {"encode", "decode"}
+        What to apply.
+    X : ndarray of shape (n_samples, n_columns), float32 or float64
+        The rows.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs)
+        In the dtype of X.
+    """
+    rows = as_tensor(X)
+    weight = next(module.parameters(), rows)
+    dtype = torch.promote_types(weight.dtype, rows.dtype)
+    if dtype != weight.dtype:
+        module = copy.deepcopy(module).to(dtype)
+    copies = not isinstance(module, Autoencoder)  # others might write to what they are given
+    apply, output = getattr(module.eval(), method), None
+    n_weights = sum(value.numel() for value in module.parameters())
+    slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // X.shape[1]))
+    with torch.inference_mode(), few_threads(n_weights, slices[0].stop):
+        for batch in slices:
+            values = apply(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
+            if output is None:
+                output = np.empty((len(X), values.shape[1]), X.dtype)
+            output[batch] = values
+    return output

@@ -1,0 +1,262 @@
+"""The networks: :class:`torch.nn.Module` only, free of scikit-learn and skorch.
+
+Every module here has ``encode``, ``decode`` and ``forward``. Shapes in this file:
+
+=========  =====================  ==========================================
+name       shape                  meaning
+=========  =====================  ==========================================
+``X``      (batch, n_features)    rows, in the units of the data
+``Z``      (batch, n_features)    the same rows in standard units
+``codes``  (batch, n_components)  what the bottleneck holds
+=========  =====================  ==========================================
+"""
+
+import difflib
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+__all__ = ["ACTIVATIONS", "Autoencoder", "MLPAutoencoder"]
+
+#: Activations by name; each value builds a fresh module, so that none is shared.
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+
+WEIGHT_INITS = {
+    "kaiming_normal": nn.init.kaiming_normal_,
+    "kaiming_uniform": nn.init.kaiming_uniform_,
+    "xavier_normal": nn.init.xavier_normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "orthogonal": nn.init.orthogonal_,
+}
+
+
+def look_up(parameter, name, options):
+    """Return ``options[name]``, or raise an error that names the nearest valid name.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter, for the message.
+    name : str
+        What the user gave.
+    options : dict
+        Valid names and what they stand for.
+
+    Returns
+    -------
+    object
+        The entry of ``options``.
+
+    Raises
+    ------
+    ValueError
+        If ``name`` is not one of the options.
+
+    Examples
+    --------
+    >>> from skae.modules import ACTIVATIONS, look_up
+    >>> look_up("activation", "rellu", ACTIVATIONS)
+    Traceback (most recent call last):
+    ...
+    ValueError: activation='rellu' is not known; did you mean 'relu'? Valid names: ...
+    """
+    if name in options:
+        return options[name]
+    nearest = difflib.get_close_matches(str(name), options, n=1, cutoff=0.0)[0]
+    raise ValueError(
+        f"{parameter}={name!r} is not known; did you mean {nearest!r}? "
+        f"Valid names: {', '.join(map(repr, options))}."
+    )
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder that work in standard units, with the units of X outside.
+
+    Networks train well on numbers of order one. ``shift`` and ``scale`` map the
+    data there and back, ``Z = (X - shift) / scale``, with one number for the scale, so that
+    squared errors keep their proportions and a linear autoencoder stays comparable with PCA.
+    They are buffers: saved with the weights, never trained. Left at 0 and 1, the network
+    sees X as it is.
+
+    Parameters
+    ----------
+    encoder : torch.nn.Module
+        Maps (batch, n_features) to (batch, n_components).
+    decoder : torch.nn.Module
+        Maps (batch, n_components) to (batch, n_features).
+    n_features : int
+        Number of columns of X.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import Autoencoder
+    >>> module = Autoencoder(torch.nn.Linear(5, 2), torch.nn.Linear(2, 5), n_features=5)
+    >>> module.encode(torch.ones(3, 5)).shape
+    torch.Size([3, 2])
+    >>> module(torch.ones(3, 5)).shape
+    torch.Size([3, 5])
+    """
+
+    def __init__(self, encoder, decoder, n_features):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.register_buffer("shift", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(()))
+
+    def use_units(self, shift, scale):
+        """Set the units of X: an array of n_features centres, and one positive scale."""
+        self.shift.copy_(torch.as_tensor(shift))
+        self.scale.fill_(scale)
+
+    def standardize(self, X):
+        """Return X in standard units; always a new tensor."""
+        return (X - self.shift).div_(self.scale)
+
+    def encode(self, X):
+        """Return the codes of X."""
+        return self.encoder(self.standardize(X))
+
+    def decode(self, codes):
+        """Return rows in the units of X."""
+        return self.decoder(codes) * self.scale + self.shift
+
+    def forward(self, X):
+        """Return the reconstruction of X."""
+        return self.decode(self.encode(X))
+
+
+class Transposed(nn.Module):
+    """A linear layer that borrows the transposed weight of another and owns its bias.
+
+    Parameters
+    ----------
+    source : torch.nn.Linear
+        The layer whose weight is shared. It stays the owner: the weight is
+        counted, saved and initialised once.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import Transposed
+    >>> layer = Transposed(torch.nn.Linear(5, 2))
+    >>> layer(torch.ones(3, 2)).shape, [name for name, _ in layer.named_parameters()]
+    (torch.Size([3, 5]), ['bias'])
+    """
+
+    def __init__(self, source):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(source.in_features))
+        self._source = (source,)  # in a tuple, so that it is not a submodule of this one
+
+    def forward(self, inputs):
+        """Apply the transposed layer."""
+        return F.linear(inputs, self._source[0].weight.t(), self.bias)
+
+
+class MLPAutoencoder(Autoencoder):
+    """Fully connected autoencoder; the decoder mirrors the encoder.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns of X.
+    n_components : int
+        Width of the code.
+    hidden_layer_sizes : tuple of int, default=(256,)
+        Widths between X and the code, in the order of the encoder; ``()`` for a
+        linear map.
+    activation : str, default="relu"
+        After each hidden layer; a key of ``ACTIVATIONS``.
+    latent_activation : str, default="identity"
+        After the code layer. ``"identity"`` cannot die; a ``"relu"`` there can.
+    output_activation : str or None, default=None
+        After the last layer; None is the identity.
+    tied_weights : bool, default=False
+        Whether each decoder layer uses the transposed weight of its mirror image.
+    dropout : float in [0, 1), default=0.0
+        Probability with which a hidden unit is silenced while training; more
+        regularises more.
+    weight_init : str or float, default="auto"
+        Initial weights: a key of ``WEIGHT_INITS``, a standard deviation s for
+        N(0, s²), or "auto": LeCun normal for SELU, which its self-normalisation assumes
+        (Klambauer et al., 2017), torch's default for the others. Biases start at torch's
+        default with "auto", at 0 with the others.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import MLPAutoencoder
+    >>> module = MLPAutoencoder(n_features=64, n_components=2, hidden_layer_sizes=(32,))
+    >>> sum(weight.numel() for weight in module.parameters())
+    4354
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_components,
+        hidden_layer_sizes=(256,),
+        activation="relu",
+        latent_activation="identity",
+        output_activation=None,
+        tied_weights=False,
+        dropout=0.0,
+        weight_init="auto",
+    ):
+        widths = (n_features, *hidden_layer_sizes, n_components)
+        down = [nn.Linear(a, b) for a, b in pairwise(widths)]
+        if tied_weights:
+            up = [Transposed(layer) for layer in reversed(down)]
+        else:
+            up = [nn.Linear(b, a) for a, b in reversed(list(pairwise(widths)))]
+        encoder = _stack(down, activation, dropout, latent_activation)
+        decoder = _stack(up, activation, dropout, output_activation or "identity")
+        super().__init__(encoder, decoder, n_features)
+        _initialize(self, weight_init, activation)
+
+
+def _stack(layers, activation, dropout, last_activation):
+    """Interleave layers with activations and dropout; the last layer has no dropout."""
+    modules = []
+    for layer in layers[:-1]:
+        modules += [layer, look_up("activation", activation, ACTIVATIONS)()]
+        if dropout:
+            modules.append(nn.Dropout(dropout))
+    last = look_up("activation", last_activation, ACTIVATIONS)
+    modules.append(layers[-1])
+    if last is not nn.Identity:
+        modules.append(last())
+    return nn.Sequential(*modules)
+
+
+def _initialize(module, weight_init, activation):
+    """Draw the initial weights of every linear layer in place."""
+    if weight_init == "auto":
+        if activation != "selu":
+            return
+        draw, options = nn.init.kaiming_normal_, {"nonlinearity": "linear"}
+    elif isinstance(weight_init, str):
+        draw, options = look_up("weight_init", weight_init, WEIGHT_INITS), {}
+    else:
+        draw, options = nn.init.normal_, {"std": float(weight_init)}
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            draw(layer.weight, **options)
+        if isinstance(layer, (nn.Linear, Transposed)):
+            nn.init.zeros_(layer.bias)
