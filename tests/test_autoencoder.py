@@ -118,7 +118,7 @@ def test_score_samples_is_minus_the_mean_squared_error_of_a_row():
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber", "bce"])
-def test_the_loss_curve_falls_and_is_in_the_units_of_X(loss):
+def test_the_loss_curve_falls_and_is_in_the_units_of_the_rows(loss):
     X = MinMaxScaler().fit_transform(small(200))
     ae = quick(loss=loss, max_epochs=100, architecture=MLP((32,))).fit(X)
     assert ae.loss_curve_[-1] < 0.9 * ae.loss_curve_[0]
@@ -146,7 +146,7 @@ def test_mae_ignores_an_outlier_that_mse_follows():
     assert errors["mae"] < errors["mse"]
 
 
-def test_a_callable_loss_sees_the_units_of_X():
+def test_a_callable_loss_sees_the_units_of_the_rows():
     X, seen = 100 + small(), []
 
     def loss(output, target):
@@ -196,9 +196,7 @@ def test_five_epochs_on_mnist_beat_pca_on_held_out_images(mnist):
 # Shapes and kinds of data
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 4), (2, 4), (5, 1), (65, 3), (129, 3), (10, 200)], ids=str
-)
+@pytest.mark.parametrize("shape", [(1, 4), (2, 4), (5, 1), (65, 3), (129, 3), (10, 200)], ids=str)
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("architecture", [MLP((8,)), TorchUsersModule], ids=["mlp", "batch norm"])
 def test_any_number_of_rows_and_columns(shape, early_stopping, architecture):
@@ -231,10 +229,10 @@ def test_auto_n_components_is_half_the_features_within_1_and_32():
 
 @pytest.mark.parametrize("fitted", [np.float32, np.float64])
 @pytest.mark.parametrize("given", [np.float32, np.float64])
-def test_dtypes_follow_X(fitted, given):
+def test_dtypes_follow_the_rows(fitted, given):
     X = small()
     ae = quick().fit(X.astype(fitted))
-    assert next(ae.module_.parameters()).numpy().dtype == fitted
+    assert next(ae.module_.parameters()).detach().numpy().dtype == fitted
     codes = ae.transform(X.astype(given))
     assert codes.dtype == ae.inverse_transform(codes).dtype == ae.reconstruct(X.astype(given)).dtype
     assert codes.dtype == given
@@ -247,7 +245,7 @@ def test_integers_and_half_floats_are_computed_in_float64():
         assert quick().fit(X).transform(X).dtype == np.float64
 
 
-def test_the_memory_of_X_is_neither_changed_nor_needed_to_be_writeable(tmp_path):
+def test_the_memory_of_the_rows_is_neither_changed_nor_needed_to_be_writeable(tmp_path):
     class Overwrites(TorchUsersModule):
         def encode(self, X):
             return super().encode(X.mul_(2.0))
@@ -367,7 +365,11 @@ def test_partial_fit_goes_on_after_fit_and_after_unpickling():
 
 def test_same_seed_same_bits_and_other_seed_other_bits():
     X = small(100)
-    for params in ({}, {"architecture": TorchUsersModule}, {"architecture": MLP((8,), dropout=0.5)}):
+    for params in (
+        {},
+        {"architecture": TorchUsersModule},
+        {"architecture": MLP((8,), dropout=0.5)},
+    ):
         codes = quick(**params).fit(X).transform(X)
         np.testing.assert_array_equal(quick(**params).fit(X).transform(X), codes)
         other = quick(**params).set_params(random_state=1).fit(X).transform(X)
@@ -382,12 +384,13 @@ def test_same_seed_same_bits_and_other_seed_other_bits():
 )
 def test_global_generators_are_left_alone(random_state, architecture):
     X = small()
-    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002, the global one is meant
+    torch_state = torch.get_rng_state()
     ae = quick(architecture=architecture, random_state=random_state, early_stopping=True).fit(X)
     ae.transform(X)
     ae.score(X)
     ae.partial_fit(X)
-    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 
@@ -420,7 +423,8 @@ def test_bits_do_not_depend_on_the_number_of_threads(tmp_path):
         "X = load_digits().data\n"
         "for dtype in (np.float32, np.float64):\n"
         "    for n_components in (5, 32):\n"
-        "        ae = AutoencoderTransformer(n_components, max_epochs=2, tol=None, random_state=0)\n"
+        "        ae = AutoencoderTransformer(n_components, max_epochs=2, tol=None)\n"
+        "        ae.set_params(random_state=0)\n"
         "        sys.stdout.buffer.write(ae.fit(X.astype(dtype)).transform(X[:7]).tobytes())\n"
     )
     outputs = [
@@ -510,9 +514,8 @@ def test_sample_weight_is_routed():
     X, weight = small(30), np.r_[np.zeros(15), np.ones(15)]
     with config_context(enable_metadata_routing=True):
         ae = quick().set_fit_request(sample_weight=True)
-        routed = make_pipeline(ae, LogisticRegression()).fit(
-            X, np.arange(30) % 2, sample_weight=weight
-        )
+        classifier = LogisticRegression().set_fit_request(sample_weight=False)
+        routed = make_pipeline(ae, classifier).fit(X, np.arange(30) % 2, sample_weight=weight)
     expected = quick().fit(X, sample_weight=weight).transform(X)
     np.testing.assert_array_equal(routed[0].transform(X), expected)
 
@@ -546,7 +549,7 @@ def test_progress_is_shown_only_on_request(capsys):
         ([[1.0, np.nan]], "Input X contains NaN"),
         ([[1.0, np.inf]], "Input X contains infinity"),
         (sparse.eye(3).tocsr(), "Sparse data was passed"),
-        ([[1 + 2j]], "Complex data not supported"),
+        (np.array([[1 + 2j]]), "Complex data not supported"),
         ([["a", "b"]], "could not convert string to float"),
         ([1.0, 2.0], "Expected 2D array, got 1D array"),
         (np.empty((0, 3)), "Found array with 0 sample"),
@@ -573,7 +576,7 @@ def test_bad_rows_raise_scikit_learns_errors(X, message):
         ({"architecture": MLP(latent_activation="tan")}, "'tan' is not known.* 'tanh'"),
         ({"architecture": MLP(output_activation="sigmod")}, "'sigmod' .* 'sigmoid'"),
         ({"architecture": MLP(weight_init="he")}, "weight_init='he' is not known"),
-        ({"architecture": MLP(dropout=1.0)}, r"'dropout' parameter of MLP .* \[0, 1\)"),
+        ({"architecture": MLP(dropout=1.0)}, r"'dropout' parameter of MLP .* \[0.0, 1.0\)"),
         ({"architecture": MLP((8, 0))}, r"hidden_layer_sizes=\(8, 0\) must hold whole numbers"),
         ({"architecture": MLP(8)}, "'hidden_layer_sizes' parameter of MLP must be an array-like"),
         ({"loss": "bce"}, r"loss='bce' needs X in \[0, 1\], got values from -.* MinMaxScaler"),
@@ -649,7 +652,7 @@ def test_wrong_number_of_columns():
 
 @pytest.mark.parametrize("weight", [np.zeros(60), np.r_[-1.0, np.ones(59)]])
 def test_bad_weights(weight):
-    with pytest.raises(ValueError, match="(?i)weight.*(zero|negative)"):
+    with pytest.raises(ValueError, match=r"(?i)weight.*(zero|negative)"):
         quick().fit(small(), sample_weight=weight)
     with pytest.raises(ValueError, match=r"sample_weight.shape == \(59,\), expected \(60,\)"):
         quick().fit(small(), sample_weight=np.ones(59))
@@ -666,8 +669,8 @@ def test_early_stopping_needs_two_rows():
 @pytest.mark.parametrize("max_epochs", [1, 20])
 def test_a_diverging_loss_is_an_error_that_leaves_nothing_behind(max_epochs):
     ae = quick(lr=1e30, optimizer="sgd", max_epochs=max_epochs)
-    with pytest.raises(ValueError, match=r"loss became .* in epoch 1, .* lr=1e\+30.* scale X"):
-        ae.fit(small())
+    with pytest.raises(ValueError, match=r"loss became .* in epoch \d, .*\(lr=1e\+30.* scale X"):
+        ae.fit(small(dtype=np.float32))
     assert not [name for name in vars(ae) if name.endswith("_")]
 
 

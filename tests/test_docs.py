@@ -1,0 +1,124 @@
+"""What the documentation says is so: docstrings, names, imports, files."""
+
+import functools
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc
+from numpydoc.validate import validate
+
+import skae
+from skae import AutoencoderTransformer
+
+ROOT = Path(__file__).parents[1]
+MODULES = ["skae", "skae.architectures", "skae.modules", "skae.losses", "skae.datasets"]
+
+#: numpydoc's checks that are not ours: extended summaries and cross references everywhere,
+#: summaries that start on the second line, types of return values for ``self``.
+NOT_OURS = {
+    "ES01",
+    "RT02",
+    "SA01",
+    "GL01",
+    "GL08",
+    "RT03",
+    "SA04",
+    "EX01",
+    "RT01",
+    "PR01",
+    "SS05",
+    "GL03",
+}
+
+
+def public_objects():
+    for module_name in MODULES:
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing) or inspect.isfunction(thing):
+                yield f"{module_name}.{name}"
+
+
+METHODS = [
+    f"skae.AutoencoderTransformer.{name}"
+    for name in vars(AutoencoderTransformer)
+    if not name.startswith(("_", "set_")) or name == "set_params"
+]
+
+
+@pytest.mark.parametrize("name", [*public_objects(), *METHODS])
+def test_docstrings_follow_numpydoc(name):
+    errors = [error for error in validate(name)["errors"] if error[0] not in NOT_OURS]
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", list(public_objects()))
+def test_public_names_have_an_example_that_runs(name):
+    module, _, attribute = name.rpartition(".")
+    docstring = inspect.getdoc(getattr(importlib.import_module(module), attribute))
+    assert ">>> " in docstring
+    assert "+SKIP" not in docstring
+
+
+@pytest.mark.parametrize("name", [*public_objects(), *METHODS])
+def test_documented_parameters_are_the_real_ones(name):
+    thing = functools.reduce(getattr, name.split(".")[1:], skae)
+    doc = ClassDoc(thing) if inspect.isclass(thing) else FunctionDoc(thing)
+    real = [
+        ("**" if parameter.kind is parameter.VAR_KEYWORD else "") + parameter.name
+        for parameter in inspect.signature(thing).parameters.values()
+        if parameter.name != "self"
+    ]
+    assert [parameter.name for parameter in doc["Parameters"]] == real
+
+
+def test_documented_attributes_are_the_real_ones():
+    ae = AutoencoderTransformer(1, max_epochs=1, tol=None).fit(np.eye(3))
+    documented = {attribute.name for attribute in ClassDoc(AutoencoderTransformer)["Attributes"]}
+    real = {name for name in vars(ae) if name.endswith("_") and not name.startswith("_")}
+    assert documented - {"feature_names_in_"} == real
+
+
+def test_import_loads_no_optional_package():
+    code = (
+        "import sys, skae, skae.datasets\n"
+        "optional = {'matplotlib', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc', 'dask'}\n"
+        "print(sorted(optional & set(sys.modules)))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert output.stdout.strip() == "[]"
+
+
+def test_each_file_imports_only_what_its_place_allows():
+    allowed = {
+        "losses": set(),
+        "modules": set(),
+        "datasets": set(),
+        "architectures": {"modules"},
+        "_net": {"modules", "losses"},
+        "_autoencoder": {"_net", "architectures", "modules", "losses"},
+        "__init__": {"_autoencoder"},
+    }
+    files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
+    assert set(files) == set(allowed)
+    for name, text in files.items():
+        found = set(re.findall(r"^from skae\.(\w+) import", text, re.M))
+        for names in re.findall(r"^from skae import (.+)$", text, re.M):
+            found |= {part.strip() for part in names.split(",")}
+        assert found <= allowed[name], name
+        if name != "_net":
+            assert "import skorch" not in text
+            assert "from skorch" not in text
+
+
+def test_version_and_changelog_agree():
+    assert skae.__version__.removesuffix(".dev0") in (ROOT / "CHANGES.rst").read_text()

@@ -1,0 +1,200 @@
+"""Batches, seeding, splitting, devices, and the net as a skorch net."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from skae import AutoencoderTransformer, _net
+from skae.architectures import MLP
+
+X = np.random.RandomState(0).rand(50, 4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 32, 64, 1000])
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65, 66, 127, 128, 129, 1797])
+def test_batches_cover_all_rows_once_in_nearly_equal_parts(n_rows, batch_size):
+    slices = _net.batch_slices(n_rows, batch_size)
+    covered = np.concatenate([np.arange(n_rows)[part] for part in slices])
+    np.testing.assert_array_equal(covered, np.arange(n_rows))
+    lengths = [part.stop - part.start for part in slices]
+    assert max(lengths) - min(lengths) <= 1
+    assert max(lengths) <= max(batch_size, 3 if batch_size == 2 else 0)
+    if batch_size > 1 and n_rows > 1:
+        assert min(lengths) > 1
+
+
+def test_shuffled_batches_show_each_row_once_and_another_order_each_time():
+    rows = _net.make_rows(X, weight=X[:, 0].copy(), shuffle=True)
+    generator = torch.Generator().manual_seed(0)
+    batches = _net.Batches(rows, 16, generator, torch.float64, "cpu")
+    passes = [list(batches) for _ in range(2)]
+    orders = [np.concatenate([batch[0].numpy() for batch in one]) for one in passes]
+    for one, order in zip(passes, orders):
+        np.testing.assert_array_equal(np.sort(order, axis=0), np.sort(X, axis=0))
+        np.testing.assert_array_equal(np.concatenate([batch[1] for batch in one]), order[:, 0])
+    assert not np.array_equal(*orders)
+
+
+def test_rows_stay_in_order_and_in_place_without_shuffling():
+    rows = _net.make_rows(X)
+    assert rows.X.data_ptr() == X.ctypes.data
+    batches = _net.Batches(rows, 16, torch.Generator(), torch.float64, "cpu")
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), X)
+
+
+def test_read_only_memory_is_shared_too():
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    tensor = _net.as_tensor(frozen)
+    assert tensor.data_ptr() == frozen.ctypes.data
+    np.testing.assert_array_equal(tensor, X)
+
+
+def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
+    def draw():
+        return [
+            torch.nn.Linear(5, 3).weight.detach(),
+            torch.nn.LSTM(3, 2, num_layers=2, dropout=0.5)(torch.ones(4, 3))[0].detach(),
+            torch.nn.functional.dropout(torch.ones(20)),
+            torch.rand(2),
+            torch.randn(3),
+            torch.randint(9, (4,)),
+            torch.randint(2, 9, (4,)),
+            torch.randperm(6),
+            torch.normal(0.0, 1.0, (2,)),
+            torch.empty(4).exponential_(),
+            torch.multinomial(torch.ones(5), 2),
+        ]
+
+    before = torch.get_rng_state()
+    with _net.seeded(torch.Generator().manual_seed(3)):
+        ours = draw()
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        theirs = draw()
+    for a, b in zip(ours, theirs):
+        assert torch.equal(a, b)
+
+
+def test_seeded_belongs_to_its_thread():
+    results = {}
+
+    def fit(seed):
+        ae = AutoencoderTransformer(
+            2, architecture=MLP((8,), dropout=0.5), max_epochs=20, tol=None, random_state=seed
+        )
+        results[seed] = ae.fit(X).transform(X)
+
+    threads = [threading.Thread(target=fit, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = dict(results)
+    for seed in range(4):
+        fit(seed)
+        np.testing.assert_array_equal(results[seed], together[seed])
+
+
+def test_generators_follow_random_state():
+    def first(random_state):
+        return torch.rand(1, generator=_net.make_generator(random_state)).item()
+
+    assert first(3) == first(3) != first(4)
+    assert first(None) != first(None)
+    state = np.random.RandomState(0)
+    assert first(state) != first(state)
+    assert first(np.random.RandomState(0)) == first(np.random.RandomState(0))
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 10, 101])
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.99])
+def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
+    rows = _net.make_rows(np.zeros((n_rows, 1)), shuffle=True)
+    train, valid = _net.split_rows(rows, fraction, torch.Generator().manual_seed(0))
+    together = torch.cat([train.index, valid.index]).sort().values
+    assert torch.equal(together, torch.arange(n_rows))
+    assert len(train.index) >= 1
+    assert len(valid.index) == min(n_rows - 1, int(np.ceil(fraction * n_rows)))
+    assert (train.shuffle, valid.shuffle) == (True, False)
+
+
+def test_auto_batches_and_epochs():
+    sizes = [_net.resolve_batch_size("auto", n, "adam") for n in (10, 1797, 30_000, 1_000_000)]
+    assert sizes == [64, 64, 117, 256]
+    ae = AutoencoderTransformer(2, tol=None, random_state=0).fit(X)
+    assert ae.n_iter_ == 1500  # one step per epoch
+    assert _net.resolve_max_epochs("auto", 100_000, ae.net_) == 10
+
+
+def test_small_steps_run_in_one_thread_of_the_caller_only():
+    before = torch.get_num_threads()
+    seen = []
+    with _net.few_threads(1000, 64):
+        inside = torch.get_num_threads()
+        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    assert inside == 1
+    assert [torch.get_num_threads(), *seen] == [before, before]
+    with _net.few_threads(10**6, 64):
+        assert torch.get_num_threads() == before
+
+
+def test_the_net_is_a_skorch_net_that_can_be_used_as_one():
+    ae = AutoencoderTransformer(2, max_epochs=3, tol=None, random_state=0).fit(X)
+    assert isinstance(ae.net_, NeuralNet)
+    np.testing.assert_array_equal(ae.net_.history[:, "train_loss"], ae.loss_curve_)
+    np.testing.assert_allclose(ae.net_.predict(X), ae.reconstruct(X))
+    ae.net_.set_params(lr=1e-5)
+    assert ae.net_.optimizer_.param_groups[0]["lr"] == 1e-5
+    ae.net_.partial_fit(X)
+    assert len(ae.net_.history) == 3 + ae.net_.max_epochs
+
+
+def test_callbacks_hear_of_batches_only_if_they_listen():
+    class Listener(Callback):
+        def __init__(self):
+            self.events = []
+
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            self.events.append(len(list(named_parameters)))
+
+        def on_batch_end(self, net, batch, training, **kwargs):
+            self.events.append(len(batch[0]))
+
+    ae = AutoencoderTransformer(2, batch_size=20, max_epochs=1, tol=None, random_state=0).fit(X)
+    listener = Listener()
+    ae.net_.callbacks_.append(("listener", listener))
+    ae.partial_fit(X)
+    assert listener.events == [8, 16, 8, 17, 8, 17]
+    losses = ae.net_.history[-1, "batches", :, "train_loss"]
+    assert np.average(losses, weights=[16, 17, 17]) == pytest.approx(ae.loss_curve_[-1])
+
+
+def test_a_step_costs_few_python_calls_and_no_row_is_touched_alone():
+    import cProfile
+    import pstats
+
+    def calls(n_epochs):
+        ae = AutoencoderTransformer(2, max_epochs=n_epochs, tol=None, batch_size=2, random_state=0)
+        profile = cProfile.Profile()
+        profile.runcall(ae.fit, X)
+        return pstats.Stats(profile).total_calls
+
+    calls(1)  # what is imported or cached on first use
+    per_step = (calls(41) - calls(1)) / 40 / 25
+    assert per_step < 450  # a bare loop makes 430, skorch with its DataLoader 6,132
+
+
+@pytest.mark.parametrize("name", ["cpu", "auto"])
+def test_devices_that_are_always_there(name):
+    expected = "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
+    if not torch.backends.mps.is_available():
+        assert _net.resolve_device(name, np.dtype("float32")).type == expected
+    assert _net.resolve_device(name, np.dtype("float64")).type == "cpu"
