@@ -1,6 +1,6 @@
 """Measure the defaults: R² beside PCA's on small data, initial weights on MNIST.
 
-``python benchmarks/bench_defaults.py`` takes about a minute; ``--mnist`` reads MNIST and takes five.
+``python benchmarks/bench_defaults.py`` takes a minute; ``--mnist`` reads MNIST and takes five.
 """
 
 import argparse
