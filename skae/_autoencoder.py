@@ -1,6 +1,5 @@
 """AutoencoderTransformer: an autoencoder with the interface of PCA."""
 
-import copy
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -15,7 +14,6 @@ from sklearn.base import (
     clone,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -29,6 +27,9 @@ __all__ = ["AutoencoderTransformer"]
 
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
+
+#: Rows that the spread of X is estimated from.
+SPREAD_ROWS = 4096
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -249,14 +250,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         with _unchanged_on_error(self):
             continues = self.warm_start and hasattr(self, "net_")
             X, sample_weight = self._check_training_rows(X, sample_weight, reset=not continues)
-            scaler = _scan(StandardScaler(), X, sample_weight)
-            self._continue(X) if continues else self._start(X, scaler)
+            mean, weight = _mean(X, sample_weight)
+            self._continue(X) if continues else self._start(X, mean, sample_weight)
             rows, valid = _net.make_rows(X, sample_weight, shuffle=True), None
             if self.early_stopping:
                 generator = self.net_.generator
                 rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
             converged = self._train(rows, valid, self.max_epochs)
-            self.mean_, self._scaler = scaler.mean_, scaler
+            self.mean_, self._weight_seen = mean, weight
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
@@ -296,12 +297,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         with _unchanged_on_error(self):
             first = not hasattr(self, "net_")
             X, sample_weight = self._check_training_rows(X, sample_weight, reset=first)
-            scaler = StandardScaler() if first else copy.deepcopy(self._scaler)
-            scaler = _scan(scaler, X, sample_weight)
+            mean, weight = _mean(X, sample_weight)
             if first:
-                self._start(X, scaler)
+                self._start(X, mean, sample_weight)
+                self.mean_, self._weight_seen = mean, 0.0
             self._train(_net.make_rows(X, sample_weight), None, max_epochs=1)
-            self.mean_, self._scaler = scaler.mean_, scaler
+            self._weight_seen += weight
+            self.mean_ = self.mean_ + (mean - self.mean_) * (weight / self._weight_seen)
         return self
 
     def transform(self, X):
@@ -448,7 +450,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             )
         return (X, weight) if weight.min() > 0 else (X[weight > 0], weight[weight > 0])
 
-    def _start(self, X, scaler):
+    def _start(self, X, mean, sample_weight):
         """Build a network with fresh weights, and the net that trains it."""
         if isinstance(self.loss, str):
             look_up("loss", self.loss, LOSSES)
@@ -459,7 +461,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         generator = _net.make_generator(self.random_state)
         self._make_net(self._build_module(generator), len(X), X.dtype, generator)
         if self._uses_standard_units():
-            self.module_.use_units(scaler.mean_, _spread(scaler, X.dtype))
+            self.module_.use_units(mean, _spread(X, mean, sample_weight))
         _net.check_module(self.module_, X[:2], self.n_components_)
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
@@ -564,24 +566,33 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return tags
 
 
-def _scan(scaler, X, sample_weight):
-    """Let a scaler see rows block by block, so that no copy of X is made."""
+def _mean(X, sample_weight):
+    """Return the mean of the rows and the sum of their weights; no copy of X is made."""
+    total = np.zeros(X.shape[1])
     for block in _blocks(X):
-        weight = None if sample_weight is None else sample_weight[block]
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
-            scaler.partial_fit(X[block], sample_weight=weight)
-    if not np.isfinite(scaler.var_).all():
+        rows = X[block] if sample_weight is None else X[block] * sample_weight[block, np.newaxis]
+        with np.errstate(over="ignore"):
+            total += rows.sum(axis=0, dtype=np.float64)
+    weight = float(len(X) if sample_weight is None else sample_weight.sum(dtype=np.float64))
+    return total / weight, weight
+
+
+def _spread(X, mean, sample_weight):
+    """Return the standard deviation of all elements around their column's mean; 1 if none.
+
+    It only has to be of the right size, so that a few thousand rows of a long X will do.
+    """
+    some = slice(None, None, -(-len(X) // SPREAD_ROWS))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
+        squares = ((X[some].astype(np.float64) - mean) ** 2).mean(axis=1)
+        weights = None if sample_weight is None else sample_weight[some].astype(np.float64)
+        spread = np.sqrt(np.average(squares, weights=weights))
+    if not np.isfinite(spread):
         raise ValueError(
             f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
             "X, for example with MaxAbsScaler."
         )
-    return scaler
-
-
-def _spread(scaler, dtype):
-    """Return the standard deviation of all elements around their column's mean; 1 if none."""
-    spread = np.sqrt(scaler.var_.mean())
-    return spread if spread > _noise(scaler.mean_, dtype) else 1.0
+    return spread if spread > _noise(mean, X.dtype) else 1.0
 
 
 def _noise(mean, dtype):

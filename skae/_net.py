@@ -19,6 +19,7 @@ from threadpoolctl import ThreadpoolController
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from skae._backprop import Backprop, FlatParameters, is_plain
 from skae.losses import SCALE_POWER, mean_loss
 from skae.modules import Autoencoder, look_up
 
@@ -30,6 +31,9 @@ OPTIMIZERS = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
     "lbfgs": (torch.optim.LBFGS, {"lr": 1.0, "line_search_fn": "strong_wolfe"}),
 }
+
+#: Optimisers that update each number by itself, so that all can be in one vector.
+ELEMENTWISE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -303,7 +307,10 @@ class Batches:
             index = index[torch.randperm(len(index), generator=self.generator)]
         for rows in self.slices:
             rows = index[rows]
-            yield X[rows].to(**self.to), None if weight is None else weight[rows].to(**self.to)
+            yield (
+                X.index_select(0, rows).to(**self.to),
+                None if weight is None else weight.index_select(0, rows).to(**self.to),
+            )
 
 
 class ReconstructionLoss(nn.Module):
@@ -384,6 +391,10 @@ class AutoencoderNet(NeuralNet):
         n_weights = sum(weight.numel() for weight in self.module_.parameters())
         n_rows = min(self.batch_size, len(rows.index))
         with self._restored_on_error(), few_threads(n_weights, n_rows):
+            if self.flat_ is not None:
+                self.flat_.link()
+            if is_plain(self.module_, self.criterion_.loss):
+                self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
             self.notify("on_train_begin", X=rows.X)
             converged = self._train_epochs(rows, valid, stopping, verbose)
             self.module_.eval()
@@ -429,6 +440,8 @@ class AutoencoderNet(NeuralNet):
             self.module_.eval()
             del self.history[n_epochs:]
             raise
+        finally:
+            self.backprop_ = None  # its buffers are for this training only
 
     def get_default_callbacks(self):
         """Return none: skorch's timer, averages and log are not needed."""
@@ -441,6 +454,15 @@ class AutoencoderNet(NeuralNet):
         self.is_random_ = not isinstance(self.module_, Autoencoder) or any(
             isinstance(layer, nn.Dropout) for layer in layers
         )
+        self.backprop_ = None
+        return self
+
+    def initialize_optimizer(self):
+        """Give the optimiser the weights, as one vector if it treats each number alike."""
+        weights = [weight for weight in self.module_.parameters() if weight.requires_grad]
+        self.flat_ = FlatParameters(weights) if weights and self.optimizer in ELEMENTWISE else None
+        _, options = self.get_params_for_optimizer("optimizer", [])
+        self.optimizer_ = self.optimizer([self.flat_.vector] if self.flat_ else weights, **options)
         return self
 
     def get_dataset(self, X, y=None):
@@ -477,9 +499,12 @@ class AutoencoderNet(NeuralNet):
         """Take one step of the optimiser."""
 
         def closure():
-            self.optimizer_.zero_grad()
-            loss = self._loss(batch)
-            loss.backward()
+            if self.backprop_ is not None:
+                loss = self.backprop_(self.module_.standardize(batch[0]), batch[1])
+            else:
+                self._clear_gradients()
+                loss = self._loss(batch)
+                loss.backward()
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
@@ -506,11 +531,18 @@ class AutoencoderNet(NeuralNet):
             output = decode(encode(target))
         return self.criterion_(output, target, weight)
 
+    def _clear_gradients(self):
+        if self.flat_ is None:
+            self.optimizer_.zero_grad()
+        else:
+            self.flat_.vector.grad.zero_()
+
     def _loss_unit(self):
         """Return what a loss in standard units is multiplied by to be in the units of X."""
-        if not isinstance(self.module_, Autoencoder):
+        loss = self.criterion_.loss
+        if callable(loss) or not isinstance(self.module_, Autoencoder):
             return 1.0
-        return self.module_.scale.item() ** SCALE_POWER.get(self.criterion_.loss, 0)
+        return self.module_.scale.item() ** SCALE_POWER.get(loss, 0)
 
     def _listening(self, *events):
         """Tell whether any callback does something at one of these events."""

@@ -1,5 +1,6 @@
 """Losses: pure functions of what the network gave and what it should have given."""
 
+import torch
 from torch.nn import functional as F
 
 __all__ = ["LOSSES", "mean_loss"]
@@ -10,6 +11,14 @@ LOSSES = {
     "mae": F.l1_loss,
     "huber": F.huber_loss,
     "bce": F.binary_cross_entropy_with_logits,
+}
+
+#: Derivatives of the losses by ``output``, element by element, written into ``out``.
+GRADIENTS = {
+    "mse": lambda output, target, out: torch.sub(output, target, out=out).mul_(2),
+    "mae": lambda output, target, out: torch.sub(output, target, out=out).sign_(),
+    "huber": lambda output, target, out: torch.sub(output, target, out=out).clamp_(-1, 1),
+    "bce": lambda output, target, out: torch.sigmoid(output, out=out).sub_(target),
 }
 
 #: Losses that depend on the error ``output - target`` alone, and the power of the scale of

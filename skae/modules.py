@@ -232,16 +232,16 @@ class MLPAutoencoder(Autoencoder):
 
 
 def _stack(layers, activation, dropout, last_activation):
-    """Interleave layers with activations and dropout; the last layer has no dropout."""
+    """Put an activation behind each layer, and dropout behind those of hidden layers."""
     modules = []
-    for layer in layers[:-1]:
-        modules += [layer, look_up("activation", activation, ACTIVATIONS)()]
-        if dropout:
+    for layer in layers:
+        is_last = layer is layers[-1]
+        build = look_up("activation", last_activation if is_last else activation, ACTIVATIONS)
+        modules.append(layer)
+        if build is not nn.Identity:
+            modules.append(build())
+        if dropout and not is_last:
             modules.append(nn.Dropout(dropout))
-    last = look_up("activation", last_activation, ACTIVATIONS)
-    modules.append(layers[-1])
-    if last is not nn.Identity:
-        modules.append(last())
     return nn.Sequential(*modules)
 
 

@@ -1,0 +1,105 @@
+"""The fast path: same gradients as autograd, same training, memory that stays linked."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from skae import AutoencoderTransformer, _net
+from skae._backprop import Backprop, FlatParameters, is_plain
+from skae.architectures import MLP, Linear
+from skae.losses import LOSSES, mean_loss
+
+X = np.random.RandomState(0).rand(53, 6)
+
+
+def gradients(module):
+    return [weight.grad.clone() for weight in module.parameters()]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "identity"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sizes", [(), (5,), (7, 4)])
+def test_gradients_equal_those_of_autograd(loss, activation, weighted, sizes):
+    architecture = MLP(sizes, activation, latent_activation=activation, output_activation="sigmoid")
+    module = architecture.build(6, 2).double()
+    assert is_plain(module, loss)
+    target = torch.from_numpy(X)
+    backprop = Backprop(module, loss, n_rows=len(X))
+    for n_rows in (len(X), len(X) - 1, len(X)):  # batches have two lengths
+        rows = target[:n_rows]
+        weight = torch.linspace(0.5, 2, n_rows, dtype=torch.float64) if weighted else None
+        value = backprop(rows, weight)
+        ours = gradients(module)
+        for parameter in module.parameters():
+            parameter.grad.zero_()
+        expected = mean_loss(loss, module.decoder(module.encoder(rows)), rows, weight)
+        expected.backward()
+        torch.testing.assert_close(value, expected.detach())
+        torch.testing.assert_close(ours, gradients(module), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "lbfgs", torch.optim.NAdam])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_equals_training_with_autograd(optimizer, dtype, monkeypatch):
+    def fit():
+        ae = AutoencoderTransformer(
+            2, architecture=MLP((8,)), optimizer=optimizer, max_epochs=3, tol=None, random_state=0
+        )
+        return ae.fit(X.astype(dtype), sample_weight=np.linspace(1, 2, len(X)))
+
+    fast = fit()
+    monkeypatch.setattr(_net, "is_plain", lambda module, loss: False)
+    slow = fit()
+    # L-BFGS builds on differences of gradients, which are mostly rounding in float32.
+    loose = 0.05 if optimizer == "lbfgs" else 1e-4
+    tolerance = {"rtol": 1e-3, "atol": loose} if dtype == np.float32 else {"rtol": 1e-7}
+    np.testing.assert_allclose(fast.transform(X), slow.transform(X), **tolerance)
+    np.testing.assert_allclose(fast.loss_curve_, slow.loss_curve_, **tolerance)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loss"),
+    [
+        (MLP(tied_weights=True), "mse"),
+        (MLP(dropout=0.1), "mse"),
+        (MLP(activation="selu"), "mse"),
+        (MLP(), torch.nn.MSELoss(reduction="none")),
+    ],
+)
+def test_other_networks_are_left_to_autograd(architecture, loss):
+    assert not is_plain(architecture.build(6, 2), loss)
+
+
+def test_a_frozen_weight_is_left_to_autograd_and_stays():
+    ae = AutoencoderTransformer(2, max_epochs=1, tol=None, random_state=0).fit(X)
+    first = ae.module_.encoder[0]
+    first.weight.requires_grad_(False)
+    assert not is_plain(ae.module_, "mse")
+    before = first.weight.clone()
+    ae.set_params(warm_start=True).fit(X)
+    assert torch.equal(first.weight, before)
+
+
+def test_parameters_are_views_of_one_vector_and_are_linked_again_when_moved():
+    module = Linear().build(6, 2)
+    values = copy.deepcopy(list(module.parameters()))
+    flat = FlatParameters(list(module.parameters()))
+    torch.testing.assert_close(list(module.parameters()), values)
+    flat.vector.data.add_(1.0)
+    torch.testing.assert_close(list(module.parameters()), [value + 1 for value in values])
+    module.double()  # gives each parameter memory of its own
+    for weight in module.parameters():
+        weight.data.mul_(2.0)
+    flat.link()
+    torch.testing.assert_close(list(module.parameters()), [2 * value + 2 for value in values])
+    assert module.encoder[0].weight.data_ptr() == flat.vector.data_ptr()
+
+
+def test_partial_fit_trains_a_module_that_was_moved():
+    ae = AutoencoderTransformer(2, random_state=0).partial_fit(X)
+    ae.module_.float().double()
+    before = ae.transform(X)
+    assert np.abs(ae.partial_fit(X).transform(X) - before).max() > 1e-4
