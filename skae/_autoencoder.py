@@ -25,6 +25,9 @@ from skae.modules import look_up
 
 __all__ = ["AutoencoderTransformer"]
 
+#: Parameters that say how to train: a change of them needs no other network.
+SETTINGS = ("optimizer", "lr", "batch_size", "device")
+
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
 
@@ -218,8 +221,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             This estimator.
         """
         nested = any(name.startswith("architecture__") for name in params)
-        if nested and self.architecture is None:
-            params = {"architecture": MLP(), **params}
+        if nested and params.get("architecture", self.architecture) is None:
+            params = {**params, "architecture": MLP()}
         return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -249,22 +252,28 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         with _unchanged_on_error(self):
             continues = self.warm_start and hasattr(self, "net_")
-            X, sample_weight = self._check_training_rows(X, sample_weight, reset=not continues)
-            mean, weight = _mean(X, sample_weight)
-            self._continue(X) if continues else self._start(X, mean, sample_weight)
-            rows, valid = _net.make_rows(X, sample_weight, shuffle=True), None
+            X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
+            mean = _mean(X, weight)
+            if continues:
+                self._check_same_network()
+                self._settings = self._resolve_settings(len(X))
+                self._make_net(self.module_, _net.dtype_of(self.module_))
+            else:
+                self._start(X, mean, weight)
+            rows, valid = _net.make_rows(X, weight, shuffle=True), None
             if self.early_stopping:
-                generator = self.net_.generator
+                # Not the net's generator: with the same seed, the same rows are held out again.
+                generator = _net.make_generator(self._settings["seed"])
                 rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
             converged = self._train(rows, valid, self.max_epochs)
-            self.mean_, self._weight_seen = mean, weight
+            self.mean_, self._weight_seen = mean, total
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
                 f"tol={self.tol} of itself per epoch. Increase max_epochs, or pass tol=None to "
                 "train for a fixed number of epochs.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,  # past the decorator
             )
         return self
 
@@ -273,7 +282,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Train for one pass over a chunk of rows, in their order.
 
         The first chunk decides the network's units (centre and scale), so it should be typical.
-        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``.
+        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``. A changed ``lr``,
+        ``batch_size``, ``optimizer`` or ``device`` counts from the next chunk on, with a
+        fresh optimiser.
 
         Parameters
         ----------
@@ -296,14 +307,17 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         with _unchanged_on_error(self):
             first = not hasattr(self, "net_")
-            X, sample_weight = self._check_training_rows(X, sample_weight, reset=first)
-            mean, weight = _mean(X, sample_weight)
+            X, weight, total = self._check_training_rows(X, sample_weight, reset=first)
+            mean = _mean(X, weight)
             if first:
-                self._start(X, mean, sample_weight)
+                self._start(X, mean, weight)
                 self.mean_, self._weight_seen = mean, 0.0
-            self._train(_net.make_rows(X, sample_weight), None, max_epochs=1)
-            self._weight_seen += weight
-            self.mean_ = self.mean_ + (mean - self.mean_) * (weight / self._weight_seen)
+            else:
+                self._check_same_network()
+                self._follow_settings()
+            self._train(_net.make_rows(X, weight), None, max_epochs=1)
+            self._weight_seen += total
+            self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
         return self
 
     def transform(self, X):
@@ -341,7 +355,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If the number of columns is not ``n_components_``.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=[np.float64, np.float32], order="C")
+        codes = check_array(_net.as_array(X), dtype=[np.float64, np.float32], order="C")
         if codes.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but inverse_transform takes codes, as transform "
@@ -389,11 +403,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        sse = (weight * self._squared_errors(X, self._reconstruct)).sum()
-        sst = (weight * self._squared_errors(X, lambda rows: self.mean_)).sum()
-        noise = weight.sum() * X.shape[1] * _noise(self.mean_, X.dtype) ** 2
-        return float(1 - sse / sst) if sst > noise else float(sse <= noise)
+        weight = _check_weight(sample_weight, X)
+        mse = np.average(self._squared_errors(X), weights=weight)
+        total = _variances(X, self.mean_, weight).sum()
+        return float(1 - mse / total) if total > 0 else float(mse <= _noise(self.mean_, X).sum())
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row: lower is more abnormal.
@@ -410,7 +423,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return -self._squared_errors(X, self._reconstruct) / X.shape[1]
+        return -self._squared_errors(X) / X.shape[1]
 
     def _decode(self, codes):
         output = _net.infer(self.module_, "decode", codes)
@@ -419,51 +432,65 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _reconstruct(self, X):
         return self._decode(_net.infer(self.module_, "encode", X))
 
-    def _squared_errors(self, X, predict):
+    def _squared_errors(self, X):
         """Return the squared error of each row, summed over columns, block by block."""
         errors = np.empty(len(X))
         for block in _blocks(X):
-            difference = X[block].astype(np.float64) - predict(X[block])
+            difference = X[block].astype(np.float64) - self._reconstruct(X[block])
             errors[block] = np.einsum("ij,ij->i", difference, difference)
         return errors
 
-    def _check_rows(self, X):
-        """Return X as rows that the fitted network takes."""
-        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+    def _check_rows(self, X, reset=False):
+        """Return X as a C-contiguous array of float32 or float64 with the right columns."""
+        X = _net.as_array(X)
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
 
     def _check_training_rows(self, X, sample_weight, reset):
-        """Return the rows to train on and their weights, without rows of weight 0."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
+        """Return rows, their weights (None or at most 1) and the sum of weights as given."""
+        X = self._check_rows(X, reset)
         if self.loss == "bce" and (X.min() < -1e-6 or X.max() > 1 + 1e-6):  # MinMaxScaler rounds
             raise ValueError(
                 f"loss='bce' needs X in [0, 1], got values from {X.min():.6g} to {X.max():.6g}. "
                 "Scale X with MinMaxScaler, or use loss='mse'."
             )
         if sample_weight is None:
-            return X, None
-        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        if weight.min() < 0 or weight.max() == 0:
-            raise ValueError(
-                "sample_weight must not be negative and not be zero for all rows, got values "
-                f"from {weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive "
-                "weight."
-            )
-        return (X, weight) if weight.min() > 0 else (X[weight > 0], weight[weight > 0])
+            return X, None, float(len(X))
+        weight = _check_weight(sample_weight, X)
+        return X, weight / weight.max(), weight.sum()
 
-    def _start(self, X, mean, sample_weight):
+    def _start(self, X, mean, weight):
         """Build a network with fresh weights, and the net that trains it."""
         if isinstance(self.loss, str):
             look_up("loss", self.loss, LOSSES)
-        n_features = X.shape[1]
-        automatic = max(1, min(32, n_features // 2))
-        self.n_components_ = automatic if self.n_components == "auto" else self.n_components
+        elif isinstance(self.loss, type):
+            raise ValueError(
+                f"loss={self.loss.__name__} is a class; pass an instance, such as "
+                f"{self.loss.__name__}(reduction='none')."
+            )
+        self.n_components_ = self._resolve_n_components()
         self._architecture, self._loss = self._resolve_architecture(), self.loss
-        generator = _net.make_generator(self.random_state)
-        self._make_net(self._build_module(generator), len(X), X.dtype, generator)
-        if self._uses_standard_units():
-            self.module_.use_units(mean, _spread(X, mean, sample_weight))
-        _net.check_module(self.module_, X[:2], self.n_components_)
+        self._settings = self._resolve_settings(len(X))
+        module = self._build_module()
+        self._uses_standard_units = _net.keeps_units(module) and self._may_use_standard_units()
+        _net.check_module(module, X[:2], self.n_components_)
+        self._make_net(module, X.dtype)
+        if self._uses_standard_units:
+            module.use_units(mean, _spread(X, mean, weight))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
+
+    def _resolve_n_components(self):
+        """Return the number of codes asked for."""
+        if self.n_components == "auto":
+            return max(1, min(32, self.n_features_in_ // 2))
+        return int(self.n_components)
+
+    def _resolve_settings(self, n_rows):
+        """Return how to train, as it will be kept: a copy of the estimator trains like this."""
+        return {
+            "seed": _net.make_seed(self.random_state),
+            "n_rows": n_rows,
+            **{name: getattr(self, name) for name in SETTINGS},
+        }
 
     def _resolve_architecture(self):
         """Return what is asked for as it will be kept: changes of parameters do not reach it."""
@@ -481,50 +508,59 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             architecture.set_params(output_activation=None)  # the loss takes logits
         return architecture
 
-    def _uses_standard_units(self):
-        """Tell whether the network is one of skae's and its loss can be moved and scaled."""
+    def _may_use_standard_units(self):
+        """Tell whether the output is free to be moved and scaled, and the loss with it."""
         architecture = self._architecture
         return (
             isinstance(architecture, Architecture)
             and architecture.get_params().get("output_activation") in (None, "identity")
-            and isinstance(self.loss, str)
-            and self.loss in SCALE_POWER
+            and isinstance(self._loss, str)
+            and self._loss in SCALE_POWER
         )
 
-    def _build_module(self, generator):
-        """Build the network from the kept architecture; all it draws comes from ``generator``."""
-        with _net.seeded(generator):
+    def _build_module(self):
+        """Build the network from the kept architecture; all it draws comes from the kept seed."""
+        with _net.seeded(_net.make_generator(self._settings["seed"])):
             return build_module(self._architecture, self.n_features_in_, self.n_components_)
 
-    def _make_net(self, module, n_rows, dtype, generator, fallback=False):
-        """Put a net with the current settings of training around a module."""
+    def _make_net(self, module, dtype, fallback=False):
+        """Put a net with the kept settings around a module."""
+        settings = self._settings
         self.module_ = module
         self.net_ = _net.make_net(
             module,
             loss=self._loss,
-            optimizer=self.optimizer,
-            lr=self.lr,
-            batch_size=_net.resolve_batch_size(self.batch_size, n_rows, self.optimizer),
+            optimizer=settings["optimizer"],
+            lr=settings["lr"],
+            batch_size=settings["batch_size"],
+            n_rows=settings["n_rows"],
             dtype=dtype,
-            device=_net.resolve_device(self.device, dtype, fallback),
-            generator=generator,
+            device=_net.resolve_device(settings["device"], dtype, fallback),
+            seed=settings["seed"],
+            standard_units=self._uses_standard_units,
         )
 
-    def _continue(self, X):
-        """Put a fresh net around the fitted network, which keeps its weights."""
+    def _check_same_network(self):
+        """Raise an error where going on would ignore that another network is asked for now."""
         for name, now, fitted in (
-            ("n_components", self.n_components, self.n_components_),
+            ("n_components", self._resolve_n_components(), self.n_components_),
             ("architecture", self._resolve_architecture(), self._architecture),
             ("loss", self.loss, self._loss),
         ):
-            if now != "auto" and repr(now) != repr(fitted):
+            if _identity(now) != _identity(fitted):
                 raise ValueError(
-                    f"warm_start=True goes on with the network of the fit before, which has "
-                    f"{name}={fitted!r}, but {name} is {now!r} now. Set warm_start=False to train "
-                    "a new network."
+                    f"The fitted network has {name}={fitted!r}, but {name} is {now!r} now, and "
+                    "training goes on with that network. Use fit with warm_start=False to train "
+                    "a new one."
                 )
-        generator = _net.make_generator(self.random_state)
-        self._make_net(self.module_, len(X), _net.dtype_of(self.module_), generator)
+        self._loss = self.loss
+
+    def _follow_settings(self):
+        """Make a new net around the fitted network if settings of training have changed."""
+        changed = {name: getattr(self, name) for name in SETTINGS}
+        if not changed.items() <= self._settings.items():
+            self._settings = {**self._settings, **changed}
+            self._make_net(self.module_, _net.dtype_of(self.module_))
 
     def _train(self, rows, valid, max_epochs):
         """Train the net on rows and note how the losses went."""
@@ -535,11 +571,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         converged = net.train(rows, valid, stopping, verbose=self.verbose)
         curve = net.history[first:, "train_loss"]
         self.loss_curve_ = monitored = np.append(self.loss_curve_, curve)
-        if valid is not None:
-            before = [] if self.validation_curve_ is None else self.validation_curve_
-            curve = net.history[first:, "valid_loss"]
+        self.n_iter_ = len(self.loss_curve_)
+        if valid is not None or self.validation_curve_ is not None:
+            before = self.validation_curve_
+            before = np.full(self.n_iter_ - len(curve), np.nan) if before is None else before
+            curve = net.history[first:, "valid_loss"] if valid else np.full(len(curve), np.nan)
             self.validation_curve_ = monitored = np.append(before, curve)
-        self.n_iter_, self.best_loss_ = len(self.loss_curve_), float(monitored.min())
+        self.best_loss_ = float(np.nanmin(monitored))
         return converged
 
     @property
@@ -555,10 +593,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
-            generator = _net.make_generator(self.random_state)
-            module = self._build_module(generator)
+            module = self._build_module()
             _net.set_weights(module, state["module_"])
-            self._make_net(module, 1, _net.dtype_of(module), generator, fallback=True)
+            self._make_net(module, _net.dtype_of(module), fallback=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -566,38 +603,69 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return tags
 
 
-def _mean(X, sample_weight):
-    """Return the mean of the rows and the sum of their weights; no copy of X is made."""
+def _identity(value):
+    """Return what two parameters must share to mean the same network."""
+    if isinstance(value, Architecture):
+        parameters = value.get_params().items()
+        return type(value), {
+            name: tuple(item) if isinstance(item, list) else item for name, item in parameters
+        }
+    if callable(value):  # copies of a callable are not equal, so its name has to do
+        return getattr(value, "__qualname__", type(value))
+    return value
+
+
+def _check_weight(sample_weight, X):
+    """Return weights of rows as float64, one per row, not negative, at least one positive."""
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if weight.min() < 0 or weight.max() == 0:
+        raise ValueError(
+            "sample_weight must not be negative and not be zero for all rows, got values from "
+            f"{weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive weight."
+        )
+    return weight
+
+
+def _mean(X, weight):
+    """Return the weighted mean of each column; no copy of X is made."""
     total = np.zeros(X.shape[1])
     for block in _blocks(X):
-        rows = X[block] if sample_weight is None else X[block] * sample_weight[block, np.newaxis]
+        rows = X[block] if weight is None else X[block] * weight[block, np.newaxis]
         with np.errstate(over="ignore"):
             total += rows.sum(axis=0, dtype=np.float64)
-    weight = float(len(X) if sample_weight is None else sample_weight.sum(dtype=np.float64))
-    return total / weight, weight
+    return total / (len(X) if weight is None else weight.sum())
 
 
-def _spread(X, mean, sample_weight):
+def _variances(X, mean, weight):
+    """Return each column's weighted mean square around ``mean``; 0 where it is rounding only."""
+    total = np.zeros(X.shape[1])
+    for block in _blocks(X):
+        squares = (X[block].astype(np.float64) - mean) ** 2
+        total += squares.sum(axis=0) if weight is None else weight[block] @ squares
+    variances = total / (len(X) if weight is None else weight.sum())
+    return np.where(variances > _noise(mean, X), variances, 0.0)
+
+
+def _noise(mean, X):
+    """Return the variance of each column that rounding alone makes."""
+    return (10 * np.finfo(X.dtype).eps * mean) ** 2
+
+
+def _spread(X, mean, weight):
     """Return the standard deviation of all elements around their column's mean; 1 if none.
 
     It only has to be of the right size, so that a few thousand rows of a long X will do.
     """
-    some = slice(None, None, -(-len(X) // SPREAD_ROWS))
+    index = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+    some = index[:: -(-len(index) // SPREAD_ROWS)]
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
-        squares = ((X[some].astype(np.float64) - mean) ** 2).mean(axis=1)
-        weights = None if sample_weight is None else sample_weight[some].astype(np.float64)
-        spread = np.sqrt(np.average(squares, weights=weights))
+        spread = np.sqrt(_variances(X[some], mean, None if weight is None else weight[some]).mean())
     if not np.isfinite(spread):
         raise ValueError(
             f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
             "X, for example with MaxAbsScaler."
         )
-    return spread if spread > _noise(mean, X.dtype) else 1.0
-
-
-def _noise(mean, dtype):
-    """Return the deviation from the mean that rounding alone makes."""
-    return 10 * np.finfo(dtype).eps * np.abs(mean).max()
+    return spread if spread > 0 else 1.0
 
 
 def _blocks(X):

@@ -113,7 +113,7 @@ class Backprop:
 def is_plain(module, loss):
     """Tell whether the gradients of a module and a loss are written out here."""
     return (
-        isinstance(module, MLPAutoencoder)
+        type(module) is MLPAutoencoder
         and isinstance(loss, str)
         and all(weight.requires_grad for weight in module.parameters())
         and all(

@@ -5,6 +5,7 @@ with its stopping rules, and batched inference.
 """
 
 import copy
+import secrets
 import sys
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -21,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skae._backprop import Backprop, FlatParameters, is_plain
 from skae.losses import SCALE_POWER, mean_loss
-from skae.modules import Autoencoder, look_up
+from skae.modules import Autoencoder, MLPAutoencoder, look_up
 
 #: Optimisers by name, with the settings that make them good here. ``fused`` updates all
 #: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1.
@@ -93,20 +94,30 @@ def _with_generator(func):
     return func, False
 
 
-def make_generator(random_state):
-    """Return a torch generator seeded by scikit-learn's kind of ``random_state``.
+def make_seed(random_state):
+    """Return a seed for scikit-learn's kind of ``random_state``.
 
     None takes fresh entropy from the operating system, so that the global generators stay
     as they are; a ``RandomState`` is advanced by one draw.
     """
-    generator = torch.Generator()
     if random_state is None:
-        generator.seed()
-    elif isinstance(random_state, np.random.RandomState):
-        generator.manual_seed(int(random_state.randint(np.iinfo(np.int32).max)))
-    else:
-        generator.manual_seed(int(random_state))
-    return generator
+        return secrets.randbits(32)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(random_state)
+
+
+def make_generator(seed):
+    """Return a torch generator of its own for a seed."""
+    return torch.Generator().manual_seed(seed)
+
+
+def as_array(X):
+    """Return a torch tensor as an array of its dtype, and anything else as it is."""
+    if not isinstance(X, torch.Tensor):
+        return X
+    X = X.detach().cpu()
+    return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
 
 
 def as_tensor(X):
@@ -181,9 +192,8 @@ def resolve_batch_size(batch_size, n_rows, optimizer):
     "auto" is 64, and from 16,384 rows on as many as make 256 steps an epoch, up to 256 rows.
     L-BFGS takes all rows, because its line search needs the same loss at each call.
     """
-    if optimizer == "lbfgs" or (
-        isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS)
-    ):
+    optimizer = getattr(optimizer, "func", optimizer)  # of a functools.partial
+    if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS):
         return sys.maxsize
     return max(64, min(256, n_rows // 256)) if batch_size == "auto" else batch_size
 
@@ -239,9 +249,11 @@ def few_threads(n_weights, n_rows):
 
 
 def make_rows(X, weight=None, shuffle=False):
-    """Return all rows of an array, with their weights or None, as what a net trains on."""
-    weight = None if weight is None else as_tensor(weight)
-    return Rows(as_tensor(X), weight, torch.arange(len(X)), shuffle)
+    """Return the rows of an array that have weight, with their weights or None."""
+    if weight is None:
+        return Rows(as_tensor(X), None, torch.arange(len(X)), shuffle)
+    weight = torch.from_numpy(weight.astype(X.dtype))
+    return Rows(as_tensor(X), weight, weight.nonzero().ravel(), shuffle)
 
 
 def split_rows(rows, fraction, generator):
@@ -356,13 +368,17 @@ class AutoencoderNet(NeuralNet):
         Has ``encode`` and ``decode``.
     generator : torch.Generator
         Decides the order of the rows and what the module draws while training.
+    standard_units : bool
+        Whether the loss is computed in the standard units of an
+        :class:`skae.modules.Autoencoder` instead of the units of X.
     **kwargs
         Of :class:`skorch.NeuralNet`.
     """
 
-    def __init__(self, module, *, generator, **kwargs):
+    def __init__(self, module, *, generator, standard_units, **kwargs):
         super().__init__(module, **kwargs)
         self.generator = generator
+        self.standard_units = standard_units
 
     def train(self, rows, valid, stopping, verbose=0):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
@@ -412,7 +428,8 @@ class AutoencoderNet(NeuralNet):
             loss = self.history[-1][monitored]
             first = first or loss
             # With a floor: a loss that falls towards 0 would make relative progress for ever.
-            progresses = tol is None or best - loss > tol * max(loss, 1e-4 * first)
+            size = max(abs(loss), 1e-4 * abs(first))
+            progresses = tol is None or best - loss > tol * size
             idle = 0 if progresses else idle + 1
             if loss < best:
                 best = loss
@@ -450,11 +467,8 @@ class AutoencoderNet(NeuralNet):
     def initialize_module(self):
         """Take the module and note whether it may draw random numbers."""
         super().initialize_module()
-        layers = self.module_.modules()
-        self.is_random_ = not isinstance(self.module_, Autoencoder) or any(
-            isinstance(layer, nn.Dropout) for layer in layers
-        )
-        self.backprop_ = None
+        self.may_draw_ = may_draw(self.module_)
+        self.backprop_ = None  # until training begins
         return self
 
     def initialize_optimizer(self):
@@ -500,7 +514,9 @@ class AutoencoderNet(NeuralNet):
 
         def closure():
             if self.backprop_ is not None:
-                loss = self.backprop_(self.module_.standardize(batch[0]), batch[1])
+                X, weight = batch
+                target = self.module_.standardize(X) if self.standard_units else X
+                loss = self.backprop_(target, weight)
             else:
                 self._clear_gradients()
                 loss = self._loss(batch)
@@ -518,17 +534,15 @@ class AutoencoderNet(NeuralNet):
             return {"loss": self._loss(batch)}
 
     def _loss(self, batch):
-        """Return the mean loss of a batch; of skae's own modules, in standard units."""
+        """Return the mean loss of a batch, by way of autograd."""
         X, weight = batch
         module = self.module_
-        if isinstance(module, Autoencoder):
-            target = module.standardize(X)
-            encode, decode = module.encoder, module.decoder
-        else:
-            target = X
-            encode, decode = module.encode, module.decode
-        with seeded(self.generator) if self.is_random_ else nullcontext():
-            output = decode(encode(target))
+        target = module.standardize(X) if self.standard_units else X
+        with seeded(self.generator) if self.may_draw_ else nullcontext():
+            if self.standard_units:
+                output = module.decoder(module.encoder(target))
+            else:
+                output = module.decode(module.encode(X))
         return self.criterion_(output, target, weight)
 
     def _clear_gradients(self):
@@ -539,10 +553,9 @@ class AutoencoderNet(NeuralNet):
 
     def _loss_unit(self):
         """Return what a loss in standard units is multiplied by to be in the units of X."""
-        loss = self.criterion_.loss
-        if callable(loss) or not isinstance(self.module_, Autoencoder):
+        if not self.standard_units:
             return 1.0
-        return self.module_.scale.item() ** SCALE_POWER.get(loss, 0)
+        return self.module_.scale.item() ** SCALE_POWER[self.criterion_.loss]
 
     def _listening(self, *events):
         """Tell whether any callback does something at one of these events."""
@@ -561,7 +574,19 @@ class AutoencoderNet(NeuralNet):
             )
 
 
-def make_net(module, *, loss, optimizer, lr, batch_size, dtype, device, generator):
+def make_net(
+    module,
+    *,
+    loss,
+    optimizer,
+    lr,
+    batch_size,
+    n_rows,
+    dtype,
+    device,
+    seed,
+    standard_units,
+):
     """Return an initialised net around a module, ready to train.
 
     Parameters
@@ -569,19 +594,23 @@ def make_net(module, *, loss, optimizer, lr, batch_size, dtype, device, generato
     module : torch.nn.Module
         Has ``encode`` and ``decode``; trained in place.
     loss : str or callable
-        As in :func:`skae.losses.mean_loss`.
-    optimizer : str or type
-        A key of ``OPTIMIZERS`` or a class of torch.
+        As in :func:`skae.losses.mean_loss`; a module is copied.
+    optimizer : str or callable
+        A key of ``OPTIMIZERS``, or what builds an optimiser of torch from weights and ``lr``.
     lr : float
         Learning rate.
-    batch_size : int
+    batch_size : int or "auto"
         Rows per step.
+    n_rows : int
+        Rows to expect, for ``batch_size="auto"``.
     dtype : numpy.dtype
         To compute in.
     device : torch.device
         To compute on.
-    generator : torch.Generator
+    seed : int
         Decides all that is random in training.
+    standard_units : bool
+        Whether the loss is computed in standard units.
 
     Returns
     -------
@@ -591,31 +620,51 @@ def make_net(module, *, loss, optimizer, lr, batch_size, dtype, device, generato
     Raises
     ------
     ValueError
-        If the optimiser is not known.
+        If the optimiser is not known or the module has nothing to train.
     """
+    if not any(weight.requires_grad for weight in module.parameters()):
+        raise ValueError(
+            f"{type(module).__name__} has no parameter that can be trained: build it with layers "
+            "that have weights, and leave requires_grad as it is for some."
+        )
     dtype, options = TORCH_DTYPES[np.dtype(dtype).name], {}
     if isinstance(optimizer, str):
         optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
+    generator = make_generator(seed)
+    batches = {"generator": generator, "dtype": dtype, "device": device}
     return AutoencoderNet(
         module.to(device, dtype),
         generator=generator,
-        criterion=ReconstructionLoss(loss),
+        standard_units=standard_units,
+        criterion=ReconstructionLoss(copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss),
         optimizer=optimizer,
         lr=lr,
-        batch_size=batch_size,
+        batch_size=resolve_batch_size(batch_size, n_rows, optimizer),
         iterator_train=Batches,
-        iterator_train__generator=generator,
-        iterator_train__dtype=dtype,
-        iterator_train__device=device,
         iterator_valid=Batches,
-        iterator_valid__generator=generator,
-        iterator_valid__dtype=dtype,
-        iterator_valid__device=device,
         train_split=None,
         verbose=0,
         device=device,
+        **{f"iterator_train__{name}": value for name, value in batches.items()},
+        **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def keeps_units(module):
+    """Tell whether a module goes through standard units as ``Autoencoder`` defines it."""
+    return (
+        isinstance(module, Autoencoder)
+        and type(module).encode is Autoencoder.encode
+        and type(module).decode is Autoencoder.decode
+    )
+
+
+def may_draw(module):
+    """Tell whether a module may draw random numbers: all may but plain networks."""
+    return type(module) is not MLPAutoencoder or any(
+        isinstance(layer, nn.Dropout) for layer in module.modules()
+    )
 
 
 def check_module(module, X, n_components):
@@ -633,20 +682,24 @@ def check_module(module, X, n_components):
     Raises
     ------
     ValueError
-        If the module fails on these rows or gives arrays of another shape.
+        If the module fails on these rows or gives something of another shape.
     """
-    rows, name = X, type(module).__name__
+    module, rows = copy.deepcopy(module).to(TORCH_DTYPES[X.dtype.name]).eval(), as_tensor(X.copy())
     for method, n_columns in (("encode", n_components), ("decode", X.shape[1])):
+        name = f"{type(module).__name__}.{method}"
         try:
-            output = infer(module, method, rows)
-        except (RuntimeError, TypeError, IndexError) as error:
+            with torch.inference_mode(), seeded(make_generator(0)):
+                output = getattr(module, method)(rows.clone())
+        except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             raise ValueError(
-                f"{name}.{method} failed on an input of shape {rows.shape}: {error}"
+                f"{name} failed on {X.dtype} of shape {tuple(rows.shape)}: {error}. A module must "
+                f"take rows of the dtype of X ({X.dtype})."
             ) from error
-        if output.shape != (len(X), n_columns):
+        shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        if shape != (len(X), n_columns):
             raise ValueError(
-                f"{name}.{method} turned an input of shape {rows.shape} into {output.shape}; the "
-                f"output must have shape {(len(X), n_columns)}. Check the widths that the "
+                f"{name} turned {X.dtype} of shape {tuple(rows.shape)} into {shape}; it must "
+                f"return a tensor of shape {(len(X), n_columns)}. Check the widths that the "
                 "architecture takes from (n_features, n_components)."
             )
         rows = output
@@ -660,15 +713,15 @@ def get_weights(module):
 def set_weights(module, weights):
     """Give a module weights and buffers from NumPy arrays, and their dtype."""
     state = {name: as_tensor(np.asarray(value)) for name, value in weights.items()}
-    floating = [value.dtype for value in state.values() if value.is_floating_point()]
-    module.to(floating[0] if floating else None).load_state_dict(state)
+    floating = next(value.dtype for value in state.values() if value.is_floating_point())
+    module.to(floating).load_state_dict(state)
     module.eval()
 
 
 def dtype_of(module):
     """Return the NumPy dtype in which a module computes."""
-    weights = get_weights(module).values()
-    return next((value.dtype for value in weights if value.dtype.kind == "f"), np.float32)
+    floating = (weight for weight in module.parameters() if weight.is_floating_point())
+    return next(floating).detach().cpu().numpy().dtype
 
 
 def infer(module, method, X):
@@ -691,16 +744,17 @@ def infer(module, method, X):
     ndarray of shape (n_samples, n_outputs)
         In the dtype of X.
     """
-    rows = as_tensor(X)
-    weight = next(module.parameters(), rows)
+    rows, weight = as_tensor(X), next(module.parameters())
     dtype = torch.promote_types(weight.dtype, rows.dtype)
     if dtype != weight.dtype:
         module = copy.deepcopy(module).to(dtype)
-    copies = not isinstance(module, Autoencoder)  # others might write to what they are given
-    apply, output = getattr(module.eval(), method), None
     n_weights = sum(value.numel() for value in module.parameters())
-    slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // X.shape[1]))
-    with torch.inference_mode(), few_threads(n_weights, slices[0].stop):
+    widest = max(X.shape[1], *(max(value.shape, default=1) for value in module.parameters()))
+    slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // widest))
+    copies = not keeps_units(module)  # others might write to what they are given
+    draws = seeded(make_generator(0)) if may_draw(module) else nullcontext()
+    apply, output = getattr(module.eval(), method), None
+    with torch.inference_mode(), few_threads(n_weights, slices[0].stop), draws:
         for batch in slices:
             values = apply(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
             if output is None:

@@ -4,6 +4,7 @@ They hold numbers and names, no tensors. ``AutoencoderTransformer`` calls ``buil
 it knows the number of columns, so that one object serves every fold of a search.
 """
 
+import copy
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
@@ -18,9 +19,10 @@ __all__ = ["MLP", "Architecture", "Linear", "build_module"]
 class Architecture(BaseEstimator):
     """Base of the architectures: parameters that can be cloned, searched and printed.
 
-    A subclass lists its parameters in ``__init__`` and defines ``build``. Anything else
-    that is callable as ``(n_features, n_components) -> torch.nn.Module`` can stand in for an
-    architecture too.
+    A subclass lists its parameters in ``__init__``, their types and ranges in
+    ``_parameter_constraints``, and defines ``build(n_features, n_components)``, which returns a
+    ``torch.nn.Module`` with ``encode`` and ``decode``. Anything else that is callable as
+    ``(n_features, n_components) -> torch.nn.Module`` can stand in for an architecture.
 
     Examples
     --------
@@ -32,31 +34,13 @@ class Architecture(BaseEstimator):
 
     _parameter_constraints: dict = {}
 
-    def build(self, n_features, n_components):
-        """Check the parameters and build the network.
-
-        Parameters
-        ----------
-        n_features : int
-            Number of columns of X.
-        n_components : int
-            Width of the code.
-
-        Returns
-        -------
-        skae.modules.Autoencoder
-            A network with fresh weights, in float32 on the CPU.
-
-        Raises
-        ------
-        ValueError
-            If a parameter has a wrong type, range or name.
-        """
-        parameters = self.get_params(deep=False)
+    def _check_parameters(self):
+        """Raise an error if a parameter has a wrong type or range."""
         validate_parameter_constraints(
-            self._parameter_constraints, parameters, caller_name=type(self).__name__
+            self._parameter_constraints,
+            self.get_params(deep=False),
+            caller_name=type(self).__name__,
         )
-        return self._module(n_features, n_components)
 
 
 class MLP(Architecture):
@@ -133,7 +117,27 @@ class MLP(Architecture):
         self.dropout = dropout
         self.weight_init = weight_init
 
-    def _module(self, n_features, n_components):
+    def build(self, n_features, n_components):
+        """Build the network.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+        n_components : int
+            Width of the code.
+
+        Returns
+        -------
+        skae.modules.MLPAutoencoder
+            With fresh weights, in float32 on the CPU.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a wrong type, range or name.
+        """
+        self._check_parameters()
         sizes = self.hidden_layer_sizes
         if not all(isinstance(size, Integral) and size > 0 for size in sizes):
             raise ValueError(
@@ -173,7 +177,27 @@ class Linear(Architecture):
     def __init__(self, tied_weights=False):
         self.tied_weights = tied_weights
 
-    def _module(self, n_features, n_components):
+    def build(self, n_features, n_components):
+        """Build the network.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+        n_components : int
+            Width of the code.
+
+        Returns
+        -------
+        skae.modules.MLPAutoencoder
+            With fresh weights, in float32 on the CPU.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a wrong type, range or name.
+        """
+        self._check_parameters()
         return modules.MLPAutoencoder(
             n_features, n_components, hidden_layer_sizes=(), tied_weights=self.tied_weights
         )
@@ -207,6 +231,11 @@ def build_module(architecture, n_features, n_components):
     >>> type(build_module(MLP(), n_features=4, n_components=2)).__name__
     'MLPAutoencoder'
     """
+    if isinstance(architecture, type) and issubclass(architecture, Architecture):
+        raise ValueError(
+            f"architecture={architecture.__name__} is a class; pass an instance, such as "
+            f"{architecture.__name__}()."
+        )
     if isinstance(architecture, nn.Module):
         raise ValueError(
             f"architecture is an instance of {type(architecture).__name__}, whose width is fixed; "
@@ -214,7 +243,8 @@ def build_module(architecture, n_features, n_components):
             "lambda n_features, n_components: MyModule(n_features, n_components)."
         )
     build = getattr(architecture, "build", architecture)
-    module = build(n_features, n_components)
+    # A copy, since a callable may hand out a module that it keeps.
+    module = copy.deepcopy(build(n_features, n_components))
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"architecture={architecture!r} built a {type(module).__name__}; it must return a "

@@ -147,7 +147,7 @@ def fetch_fashion_mnist(
         data_home,
         download_if_missing,
     )
-    bunch.target_names = FASHION_NAMES
+    bunch.target_names = list(FASHION_NAMES)
     bunch.DESCR = "Fashion-MNIST: 70,000 clothes of 28 x 28 pixels (Xiao et al., 2017)."
     return (bunch.data, bunch.target) if return_X_y else bunch
 
@@ -158,7 +158,7 @@ def _fetch_images(name, hashes, url, subset, data_home, download_if_missing):
     if subset not in parts:
         raise ValueError(f"subset={subset!r} must be one of {', '.join(map(repr, parts))}.")
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    home = Path(data_home or os.environ.get("SKAE_DATA") or Path(cache, "skae"))
+    home = Path(data_home or os.environ.get("SKAE_DATA") or Path(cache, "skae")).expanduser()
 
     def read(kind):
         arrays = []

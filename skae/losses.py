@@ -67,11 +67,12 @@ def mean_loss(loss, output, target, weight=None):
     """
     if callable(loss):
         values = loss(output, target)
-        if values.ndim == 0 or len(values) != len(output):
+        shape = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+        if shape[:1] != (len(output),):
             raise ValueError(
-                f"loss={loss!r} returned a tensor of shape {tuple(values.shape)} for a batch of "
-                f"shape {tuple(output.shape)}; it must return one value per element. "
-                "Losses of torch do so with reduction='none'."
+                f"loss={loss!r} returned {shape} for a batch of shape {tuple(output.shape)}; it "
+                "must return a tensor with one value per element or row. Losses of torch do so "
+                "with reduction='none'."
             )
     elif weight is None:
         return LOSSES[loss](output, target)

@@ -25,7 +25,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skae import AutoencoderTransformer
-from skae.architectures import MLP, Linear
+from skae.architectures import MLP, Architecture, Linear
+from skae.modules import Autoencoder
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 
@@ -221,6 +222,16 @@ def test_constant_columns_and_constant_data():
     assert ae.score(constant) in (0.0, 1.0)
 
 
+def test_a_large_constant_column_hides_nothing():
+    for dtype, constant in ((np.float32, 1e7), (np.float64, 1.7e18)):
+        X = small(200, dtype=dtype)
+        expected = quick(max_epochs=100).fit(X).score(X)
+        X[:, 0] = constant
+        score = quick(max_epochs=100).fit(X).score(X)
+        assert 0.5 < score < 1.0
+        assert 0.5 < expected < 1.0
+
+
 def test_auto_n_components_is_half_the_features_within_1_and_32():
     for n_features, expected in ((1, 1), (2, 1), (7, 3), (64, 32), (100, 32)):
         ae = quick(n_components="auto", max_epochs=1).fit(np.eye(3, n_features))
@@ -292,6 +303,15 @@ def test_a_weight_counts_as_repetition_and_zero_as_absence(loss):
     np.testing.assert_allclose(chunk.transform(X), whole.transform(X), rtol=1e-7)
 
 
+def test_weights_of_any_size_and_with_early_stopping():
+    X, weight = small(40), np.r_[np.zeros(20), np.ones(20)]
+    codes = quick(early_stopping=True).fit(X[20:]).transform(X)
+    for factor in (1e-50, 1e-320, 1.0, 1e40):
+        ae = quick(early_stopping=True).fit(X, sample_weight=factor * weight)
+        np.testing.assert_allclose(ae.transform(X), codes, rtol=1e-7)
+    assert np.isfinite(quick().fit(X.astype("f4"), sample_weight=1e-50 * weight).score(X))
+
+
 def test_early_stopping_keeps_the_best_weights():
     X = small(300)
     stopped = quick(early_stopping=True, lr=0.3, max_epochs=30).fit(X)
@@ -323,19 +343,56 @@ def test_tol_and_n_iter_no_change_end_training():
     assert eager < patient < 1000
 
 
-def test_warm_start_goes_on_and_refuses_another_network():
+def test_warm_start_goes_on_with_the_same_network():
     X = small(100)
     ae = quick(warm_start=True).fit(X)
     module, first = ae.module_, ae.loss_curve_
-    ae.set_params(lr=1e-3).fit(X)
+    ae.set_params(lr=1e-3, architecture=MLP([8]), n_components=np.int64(2)).fit(X)
     assert ae.module_ is module
+    assert ae.net_.lr == 1e-3
     assert ae.n_iter_ == 10
     np.testing.assert_array_equal(ae.loss_curve_[:5], first)
     assert ae.loss_curve_[5] < first[0]
-    for params in ({"n_components": 3}, {"architecture": MLP((9,))}, {"loss": "mae"}):
-        name = next(iter(params))
-        with pytest.raises(ValueError, match=f"warm_start=True .* {name}=.* but {name} is"):
-            clone(ae).fit(X).set_params(**params).fit(X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n_components": 3},
+        {"n_components": "auto"},
+        {"architecture": MLP((9,))},
+        {"architecture": None},
+        {"architecture": TorchUsersModule},
+        {"loss": "mae"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_going_on_refuses_another_network(params, method):
+    ae = quick(warm_start=True).fit(small()).set_params(**params)
+    with pytest.raises(ValueError, match=f"fitted network has {next(iter(params))}=.* is .* now"):
+        getattr(ae, method)(small())
+
+
+def test_partial_fit_follows_changed_settings():
+    X = small()
+    ae = quick().partial_fit(X)
+    net = ae.net_
+    assert ae.partial_fit(X).net_ is net
+    ae.set_params(lr=1e-9, optimizer="sgd", batch_size=3)
+    before = ae.transform(X)
+    ae.partial_fit(X)
+    np.testing.assert_allclose(ae.transform(X), before, atol=1e-5)
+    assert type(ae.net_.optimizer_) is torch.optim.SGD
+    assert ae.net_.batch_size == 3
+
+
+def test_a_callable_loss_may_change_and_is_copied():
+    loss = torch.nn.HuberLoss(delta=1.0, reduction="none")
+    ae = quick(loss=loss, warm_start=True).fit(small())
+    ae.set_params(loss=torch.nn.HuberLoss(delta=9.0, reduction="none")).fit(small())
+    assert ae.net_.criterion_.loss.delta == 9.0
+    assert ae.net_.criterion_.loss is not ae.loss
 
 
 def test_chunks_of_a_stream_equal_one_long_chunk_for_a_network_in_its_own_units():
@@ -350,11 +407,38 @@ def test_chunks_of_a_stream_equal_one_long_chunk_for_a_network_in_its_own_units(
     assert parts.n_iter_ == 4
 
 
+def test_the_same_rows_are_held_out_when_training_goes_on():
+    held_out = []
+
+    def loss(output, target):
+        if not output.requires_grad and len(target) < 10:
+            held_out.append(target[0].tolist())
+        return (output - target) ** 2
+
+    ae = quick(loss=loss, early_stopping=True, warm_start=True, max_epochs=2)
+    ae.fit(small()).fit(small())
+    assert len(held_out) == 4
+    assert all(row == held_out[0] for row in held_out)
+
+
+def test_tol_works_below_zero_and_near_zero():
+    X = small(100)
+    params = {"max_epochs": 1000, "tol": 1e-2, "n_iter_no_change": 3}
+    below = quick(loss=lambda output, target: (output - target) ** 2 - 10, **params).fit(X)
+    assert below.n_iter_ < 1000
+    exact = np.outer(np.arange(50.0), np.ones(3))
+    towards_zero = quick(n_components=1, architecture=Linear(), optimizer="lbfgs", **params)
+    assert towards_zero.fit(exact).n_iter_ < 1000
+
+
 def test_partial_fit_goes_on_after_fit_and_after_unpickling():
     X = small()
     ae = quick(early_stopping=True).fit(X)
+    best = ae.best_loss_
     ae.partial_fit(X)
-    assert ae.n_iter_ == 6
+    assert ae.n_iter_ == len(ae.validation_curve_) == 6
+    assert np.isnan(ae.validation_curve_[-1])
+    assert ae.best_loss_ == best
     revived = pickle.loads(pickle.dumps(ae)).partial_fit(X)
     assert revived.n_iter_ == 7
     assert not np.array_equal(revived.transform(X), ae.transform(X))
@@ -459,6 +543,93 @@ def test_copies_give_the_same_codes(architecture, tmp_path):
         assert revived.module_ is not ae.module_
 
 
+def test_copies_do_not_depend_on_parameters_set_after_fit():
+    X = small()
+    state = np.random.RandomState(0)
+    ae = quick(random_state=state, optimizer="sgd", batch_size=7).fit(X)
+    codes, position = ae.transform(X), state.get_state()[2]
+    ae.set_params(optimizer="nope", device="tpu9", lr=-1, batch_size=0)
+    for revived in (pickle.loads(pickle.dumps(ae)), copy.deepcopy(ae), copy.copy(ae)):
+        np.testing.assert_array_equal(revived.transform(X), codes)
+        assert revived.net_.batch_size == 7
+        assert revived.net_.lr == ae.net_.lr
+    assert state.get_state()[2] == position
+
+
+def test_a_module_that_a_callable_keeps_is_copied():
+    kept = TorchUsersModule(6, 2)
+    before = [weight.clone() for weight in kept.parameters()]
+    first = quick(architecture=lambda p, k: kept).fit(small())
+    second = quick(architecture=lambda p, k: kept).fit(small())
+    np.testing.assert_array_equal(first.transform(small()), second.transform(small()))
+    for weight, value in zip(kept.parameters(), before):
+        assert torch.equal(weight, value)
+
+
+def test_a_module_that_draws_in_evaluation_is_deterministic_and_leaves_the_global_generator():
+    class Samples(TorchUsersModule):
+        def encode(self, X):
+            codes = super().encode(X)
+            return codes + torch.randn_like(codes)
+
+    before = torch.get_rng_state()
+    ae = quick(architecture=Samples).fit(small())
+    np.testing.assert_array_equal(ae.transform(small()), ae.transform(small()))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_subclasses_of_skaes_own_classes_are_trained_as_they_are_used():
+    class Squashed(Autoencoder):
+        def __init__(self, n_features, n_components):
+            down = torch.nn.Linear(n_features, n_components)
+            super().__init__(down, torch.nn.Linear(n_components, n_features), n_features)
+
+        def encode(self, X):
+            return super().encode(X).tanh()
+
+    class Own(Architecture):
+        def build(self, n_features, n_components):
+            return Squashed(n_features, n_components)
+
+    X = small(200)
+    for architecture in (Squashed, Own()):
+        ae = quick(architecture=architecture, max_epochs=200, lr=0.01).fit(X)
+        error = ((X - ae.reconstruct(X)) ** 2).mean()
+        assert ae.loss_curve_[-1] == pytest.approx(error, rel=0.2)
+
+
+def test_a_loss_with_parameters_is_neither_trained_nor_changed():
+    class Weighted(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(6))
+
+        def forward(self, output, target):
+            return self.w * (output - target) ** 2
+
+    loss = Weighted()
+    quick(loss=loss).fit(small())
+    assert torch.equal(loss.w, torch.ones(6))
+    assert loss.w.grad is None
+
+
+def test_torch_tensors_are_rows_of_their_dtype():
+    X = small()
+    for dtype, expected in ((torch.float32, "float32"), (torch.float64, "float64")):
+        tensor = torch.from_numpy(X).to(dtype).requires_grad_()
+        codes = quick().fit(tensor).transform(tensor)
+        assert codes.dtype == expected
+        np.testing.assert_array_equal(codes, quick().fit(tensor.detach().numpy()).transform(tensor))
+
+
+def test_memory_of_inference_is_bounded_by_the_widest_layer(monkeypatch):
+    sizes = []
+    ae = quick(architecture=MLP((1000,)), max_epochs=1).fit(small())
+    ae.module_.encoder[0].register_forward_hook(lambda m, i, o: sizes.append(o.numel()))
+    ae.transform(small(10_000))
+    assert max(sizes) <= 2**20
+
+
 def test_state_is_parameters_and_numpy_arrays():
     ae = quick(architecture=None, max_epochs=1).fit(DIGITS.astype(np.float32))
     state = ae.__getstate__()
@@ -484,7 +655,8 @@ def test_parameters_set_after_fit_do_not_reach_the_fitted_network():
 
 
 def test_nested_parameters_reach_the_default_architecture():
-    ae = AutoencoderTransformer().set_params(architecture__hidden_layer_sizes=(5,))
+    ae = AutoencoderTransformer(architecture=Linear())
+    ae.set_params(architecture=None, architecture__hidden_layer_sizes=(5,))
     assert ae.architecture.get_params()["hidden_layer_sizes"] == (5,)
     with pytest.raises(ValueError, match="Invalid parameter 'width' for estimator MLP"):
         AutoencoderTransformer().set_params(architecture__width=5)
@@ -581,7 +753,9 @@ def test_bad_rows_raise_scikit_learns_errors(X, message):
         ({"architecture": MLP(8)}, "'hidden_layer_sizes' parameter of MLP must be an array-like"),
         ({"loss": "bce"}, r"loss='bce' needs X in \[0, 1\], got values from -.* MinMaxScaler"),
         ({"device": "tpu9"}, "device='tpu9' is not a device that torch knows"),
-        ({"loss": torch.nn.MSELoss()}, r"returned a tensor of shape \(\) .* reduction='none'"),
+        ({"loss": torch.nn.MSELoss()}, r"returned \(\) for a batch .* reduction='none'"),
+        ({"loss": torch.nn.MSELoss}, r"loss=MSELoss is a class; .* MSELoss\(reduction='none'\)"),
+        ({"loss": lambda output, target: 1.0}, "returned float for a batch"),
     ],
 )
 def test_bad_parameters_name_themselves_and_the_remedy(params, message):
@@ -626,13 +800,27 @@ class Fails(TorchUsersModule):
         super().__init__(n_features + 1, n_components)
 
 
+class GivesTwo(TorchUsersModule):
+    def encode(self, X):
+        return super().encode(X), X
+
+
+class Untrainable(TorchUsersModule):
+    def __init__(self, n_features, n_components):
+        super().__init__(n_features, n_components)
+        self.requires_grad_(False)
+
+
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [
         (NoDecode, "a NoDecode without a method 'decode'"),
         (WrongWidth, r"WrongWidth.decode turned .* \(2, 2\) into \(2, 5\); .* shape \(2, 6\)"),
-        (WrongCodes, r"WrongCodes.encode turned .* must have shape \(2, 2\)"),
-        (Fails, r"Fails.encode failed on an input of shape \(2, 6\)"),
+        (WrongCodes, r"WrongCodes.encode turned .* return a tensor of shape \(2, 2\)"),
+        (Fails, r"Fails.encode failed on float64 of shape \(2, 6\).* dtype of X"),
+        (GivesTwo, r"GivesTwo.encode turned .* into tuple; it must return a tensor"),
+        (Untrainable, "Untrainable has no parameter that can be trained"),
+        (MLP, r"architecture=MLP is a class; pass an instance, such as MLP\(\)"),
         (lambda p, k: "network", "built a str; it must return a torch.nn.Module"),
         (TorchUsersModule(6, 2), "an instance of TorchUsersModule, whose width is fixed"),
     ],
@@ -652,8 +840,10 @@ def test_wrong_number_of_columns():
 
 @pytest.mark.parametrize("weight", [np.zeros(60), np.r_[-1.0, np.ones(59)]])
 def test_bad_weights(weight):
-    with pytest.raises(ValueError, match=r"(?i)weight.*(zero|negative)"):
-        quick().fit(small(), sample_weight=weight)
+    ae = quick().fit(small())
+    for method in (ae.fit, ae.partial_fit, ae.score):
+        with pytest.raises(ValueError, match=r"(?i)weight.*(zero|negative)"):
+            method(small(), sample_weight=weight)
     with pytest.raises(ValueError, match=r"sample_weight.shape == \(59,\), expected \(60,\)"):
         quick().fit(small(), sample_weight=np.ones(59))
 
@@ -686,12 +876,13 @@ def test_an_interrupted_fit_reaches_the_caller_and_leaves_the_old_model(method, 
         return (output - target) ** 2
 
     ae = quick(loss=loss, max_epochs=2, warm_start=True).fit(X)
-    codes, curve = ae.transform(X), ae.loss_curve_
+    codes, curve, mean = ae.transform(X), ae.loss_curve_, ae.mean_
     ae.set_params(max_epochs=50)
     with pytest.raises(error, match="now"):
         for _ in range(50):
-            getattr(ae, method)(X)
-            codes, curve = ae.transform(X), ae.loss_curve_
+            getattr(ae, method)(X + 1)
+            codes, curve, mean = ae.transform(X), ae.loss_curve_, ae.mean_
+    np.testing.assert_array_equal(ae.mean_, mean)
     np.testing.assert_array_equal(ae.transform(X), codes)
     np.testing.assert_array_equal(ae.loss_curve_, curve)
     assert len(ae.net_.history) <= len(curve)

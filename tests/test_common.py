@@ -11,7 +11,7 @@ from skae.architectures import MLP, Linear
 
 
 class OwnModule(torch.nn.Module):
-    """A module that a torch user might bring, with dropout of its own."""
+    """A module that a torch user might bring."""
 
     def __init__(self, n_features, n_components):
         super().__init__()

@@ -90,6 +90,9 @@ def test_the_folder_is_data_home_else_the_environments_else_the_cache(tiny, monk
     home = tiny.folder
     monkeypatch.setenv("SKAE_DATA", "/nowhere")
     assert len(datasets.fetch_mnist(data_home=home).data) == 6
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("SKAE_DATA", "~")
+    assert len(datasets.fetch_mnist().data) == 6
     monkeypatch.delenv("SKAE_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     (home / "cache").mkdir()

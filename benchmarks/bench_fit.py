@@ -1,0 +1,269 @@
+"""Training time beside hand-written loops and what one would use instead.
+
+    python benchmarks/bench_fit.py [--case mnist|digits|options] [--rounds 5]
+
+All contenders do the same work (float32, Adam, same widths, batches, epochs and threads), one
+after the other in each round. The table has the median over the rounds, and the ratio to skae
+as the median of the ratios within a round. MNIST comes from SKAE_DATA or is downloaded. Keras and
+pyod take part if they are installed (``pip install -r benchmarks/requirements.txt``).
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import time
+import warnings
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPRegressor
+from skorch import NeuralNetRegressor
+from torch.utils.data import DataLoader, TensorDataset
+
+from skae import AutoencoderTransformer
+from skae.architectures import MLP
+from skae.datasets import fetch_mnist
+
+try:
+    import keras
+except ImportError:
+    keras = None
+try:
+    from pyod.models.auto_encoder import AutoEncoder as PyodAutoEncoder
+except ImportError:
+    PyodAutoEncoder = None
+
+LR = 1e-3
+
+
+class Case:
+    """One network, one data set."""
+
+    def __init__(self, X, hidden, n_components, batch_size, epochs):
+        self.X = np.ascontiguousarray(X, dtype=np.float32)
+        self.hidden, self.n_components = hidden, n_components
+        self.batch_size, self.epochs = batch_size, epochs
+        self.middle = (*hidden, n_components, *hidden[::-1])
+        self.widths = (X.shape[1], *self.middle, X.shape[1])
+        self.relu_after = {i for i in range(len(self.middle)) if i != len(hidden)}
+
+    def network(self):
+        layers = []
+        for i, (a, b) in enumerate(zip(self.widths, self.widths[1:])):
+            layers.append(torch.nn.Linear(a, b))
+            if i in self.relu_after:
+                layers.append(torch.nn.ReLU())
+        return torch.nn.Sequential(*layers)
+
+    def skae(self, **options):
+        defaults = {"batch_size": self.batch_size, "max_epochs": self.epochs, "tol": None}
+        architecture = MLP(self.hidden)
+        return AutoencoderTransformer(
+            self.n_components, architecture=architecture, lr=LR, **{**defaults, **options}
+        )
+
+
+def floor(case):
+    """Train in the plainest fast loop: slices of a shuffled tensor, fused Adam."""
+    X, module = torch.from_numpy(case.X), case.network()
+    optimizer = torch.optim.Adam(module.parameters(), lr=LR, fused=True)
+    for _ in range(case.epochs):
+        order = torch.randperm(len(X))
+        for start in range(0, len(X), case.batch_size):
+            batch = X[order[start : start + case.batch_size]]
+            loss = torch.nn.functional.mse_loss(module(batch), batch)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def tutorial(case):
+    """Train as tutorials do: a DataLoader over rows, Adam, the loss fetched at each step."""
+    module, criterion = case.network(), torch.nn.MSELoss()
+    optimizer = torch.optim.Adam(module.parameters(), lr=LR)
+    dataset = TensorDataset(torch.from_numpy(case.X))
+    for _ in range(case.epochs):
+        total = 0.0
+        for (batch,) in DataLoader(dataset, case.batch_size, shuffle=True):
+            optimizer.zero_grad()
+            loss = criterion(module(batch), batch)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+
+
+def skorch_default(case):
+    """Train with skorch as it comes."""
+    net = NeuralNetRegressor(
+        case.network(),
+        optimizer=torch.optim.Adam,
+        lr=LR,
+        batch_size=case.batch_size,
+        max_epochs=case.epochs,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    )
+    net.fit(case.X, case.X)
+
+
+def mlp_regressor(case):
+    """Train scikit-learn's MLPRegressor on X as its own target (a ReLU at the bottleneck)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        MLPRegressor(
+            hidden_layer_sizes=case.middle,
+            alpha=0.0,
+            learning_rate_init=LR,
+            batch_size=case.batch_size,
+            max_iter=case.epochs,
+            n_iter_no_change=case.epochs + 1,
+        ).fit(case.X, case.X)
+
+
+def keras_on_torch(case):
+    """Train with Keras on torch."""
+    layers = [keras.layers.Input((case.widths[0],))]
+    for i, width in enumerate(case.widths[1:]):
+        activation = "relu" if i in case.relu_after else None
+        layers.append(keras.layers.Dense(width, activation=activation))
+    model = keras.Sequential(layers)
+    model.compile(optimizer=keras.optimizers.Adam(LR), loss="mse")
+    model.fit(case.X, case.X, batch_size=case.batch_size, epochs=case.epochs, verbose=0)
+
+
+def pyod(case):
+    """Train pyod's autoencoder, without its batch normalisation and dropout."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        PyodAutoEncoder(
+            hidden_neuron_list=[*case.hidden, case.n_components],
+            batch_norm=False,
+            dropout_rate=0.0,
+            lr=LR,
+            batch_size=case.batch_size,
+            epoch_num=case.epochs,
+            preprocessing=False,
+            verbose=0,
+            device="cpu",
+        ).fit(case.X)
+
+
+def products(case):
+    """Do the matrix products of training and nothing else."""
+    pairs = list(zip(case.widths, case.widths[1:]))
+    weights = [torch.randn(b, a) for a, b in pairs]
+    rows = [torch.randn(case.batch_size, width) for width in case.widths]
+    for _ in range(case.epochs * -(-len(case.X) // case.batch_size)):
+        for i, weight in enumerate(weights):
+            torch.mm(rows[i], weight.t())
+            torch.mm(rows[i + 1].t(), rows[i])
+            if i:
+                torch.mm(rows[i + 1], weight)
+
+
+def contenders():
+    """Return what takes part in the comparison, skae first."""
+    found = {
+        "skae": lambda case: case.skae().fit(case.X),
+        "hand-written loop, fused Adam": floor,
+        "hand-written loop, DataLoader": tutorial,
+        "skorch, default": skorch_default,
+        "MLPRegressor": mlp_regressor,
+        "Keras on torch": keras_on_torch if keras else None,
+        "pyod": pyod if PyodAutoEncoder else None,
+        "matrix products alone": products,
+    }
+    return {name: run for name, run in found.items() if run}
+
+
+def option_contenders():
+    """Return skae with the options that might cost something."""
+    from skorch.callbacks import Callback
+
+    class Listener(Callback):
+        def on_batch_end(self, net, **kwargs):
+            pass
+
+    def with_listener(case):
+        ae = case.skae().partial_fit(case.X[: case.batch_size])
+        ae.net_.callbacks_.append(("listener", Listener()))
+        for _ in range(case.epochs):
+            ae.partial_fit(case.X)
+
+    def quietly_verbose(case):
+        with contextlib.redirect_stderr(io.StringIO()):
+            case.skae(verbose=1).fit(case.X)
+
+    return {
+        "skae": lambda case: case.skae().fit(case.X),
+        "early_stopping=True (nine tenths of the rows)": lambda case: case.skae(
+            early_stopping=True
+        ).fit(case.X),
+        "sample_weight": lambda case: case.skae().fit(
+            case.X, sample_weight=np.linspace(1, 2, len(case.X))
+        ),
+        "verbose=1": quietly_verbose,
+        "partial_fit, one chunk per epoch": partial_fits,
+        "the same with a callback at each batch": with_listener,
+        "float64 rows": lambda case: case.skae().fit(case.X.astype(np.float64)),
+        "uint8 rows": lambda case: case.skae().fit((255 * case.X).astype(np.uint8)),
+    }
+
+
+def partial_fits(case):
+    """Train by one call of partial_fit for each epoch."""
+    ae = case.skae().partial_fit(case.X[: case.batch_size])
+    for _ in range(case.epochs):
+        ae.partial_fit(case.X)
+
+
+def compare(title, case, runs, rounds):
+    """Time all contenders in turn, round by round, and print the table."""
+    seconds = {name: [] for name in runs}
+    for run in runs.values():
+        run(Case(case.X[: 4 * case.batch_size], case.hidden, case.n_components, 32, 1))  # warm up
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(case)
+            seconds[name].append(time.perf_counter() - start)
+    reference = np.array(seconds["skae"])
+    n_steps = case.epochs * -(-len(case.X) // case.batch_size)
+    print(f"\n{title}; {n_steps} steps, {torch.get_num_threads()} threads, {rounds} rounds\n")
+    print(f"{'':<46} {'seconds':>8} {'µs/step':>8} {'by skae':>8}")
+    for name, values in seconds.items():
+        median = np.median(values)
+        ratio = np.median(np.array(values) / reference)
+        print(f"{name:<46} {median:8.3f} {median / n_steps * 1e6:8.0f} {ratio:8.2f}", flush=True)
+
+
+def main():
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", choices=("mnist", "digits", "options"))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if arguments.case in (None, "mnist", "options"):
+        X = fetch_mnist().data[:30_000]
+        mnist = Case(X, hidden=(256,), n_components=32, batch_size=128, epochs=1)
+    if arguments.case in (None, "mnist"):
+        title = "MNIST, 30,000 x 784, 784-256-32-256-784, batch 128, 1 epoch"
+        compare(title, mnist, contenders(), arguments.rounds)
+    if arguments.case in (None, "digits"):
+        digits = Case(
+            load_digits().data / 16, hidden=(32,), n_components=8, batch_size=32, epochs=20
+        )
+        title = "digits, 1,797 x 64, 64-32-8-32-64, batch 32, 20 epochs"
+        compare(title, digits, contenders(), arguments.rounds)
+    if arguments.case in (None, "options"):
+        title = "what options and other dtypes cost, MNIST as above"
+        compare(title, mnist, option_contenders(), arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
