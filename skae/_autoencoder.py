@@ -32,7 +32,7 @@ SETTINGS = ("optimizer", "lr", "batch_size", "device")
 BLOCK_ELEMENTS = 2**20
 
 #: Rows that the spread of X is estimated from.
-SPREAD_ROWS = 4096
+SPREAD_ROWS = 2048
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

@@ -87,12 +87,14 @@ class Backprop:
             if activation:
                 activation[0](y)
 
-        loss = mean_loss(self.loss, y, target, weight)
-        d = GRADIENTS[self.loss](y, target, out=deltas[-1])
-        if weight is None:
-            d.div_(target.numel())
+        scale = 1 / target.numel()
+        if weight is not None:
+            scale = (weight / (weight.sum() * target.shape[1])).unsqueeze(1)
+        d = GRADIENTS[self.loss](y, target, scale, out=deltas[-1])
+        if self.loss == "mse" and weight is None:  # d is 2 (y - target) / n, so no second pass
+            loss = d.ravel().dot(d.ravel()) * (target.numel() / 4)
         else:
-            d.mul_((weight / (weight.sum() * target.shape[1])).unsqueeze(1))
+            loss = mean_loss(self.loss, y, target, weight)
 
         for i, ((W, _, dW, db), activation, x, y, d) in reversed(list(enumerate(layers))):
             if activation:

@@ -414,8 +414,8 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_train_begin", X=rows.X)
             converged = self._train_epochs(rows, valid, stopping, verbose)
             self.module_.eval()
-            with torch.inference_mode():
-                self._check_finite(self._loss(next(iter(self.get_iterator(rows)))).item())
+            batch = next(iter(self.get_iterator(rows)))
+            self._check_finite(self.validation_step(batch)["loss"].item())
             self.notify("on_train_end", X=rows.X)
         return converged
 
@@ -495,31 +495,32 @@ class AutoencoderNet(NeuralNet):
             return
         self._set_training(training)
         listening = self._listening("on_batch_begin", "on_batch_end")
-        losses, weights = [], []
-        for batch in iterator:
+        # One tensor for all losses: to fetch each is slow, to keep each fragments the memory.
+        losses = torch.empty(2, len(iterator), **iterator.to)
+        for i, batch in enumerate(iterator):
             if listening:
                 self.notify("on_batch_begin", batch=batch, training=training)
-            loss = step_fn(batch)["loss"].detach()
-            losses.append(loss)
-            weights.append(len(batch[0]) if batch[1] is None else batch[1].sum())
+            losses[0, i] = loss = step_fn(batch)["loss"].detach()
+            losses[1, i] = len(batch[0]) if batch[1] is None else batch[1].sum()
             if listening:
                 self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
-        mean = np.average(torch.stack(losses).cpu(), weights=[float(w) for w in weights])
+        losses, weights = losses.cpu().double()
+        mean = np.average(losses, weights=weights)
         self._check_finite(mean)
         self.history.record(f"{prefix}_loss", mean * self._loss_unit())
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimiser."""
+        X, weight = batch
+        target = self.module_.standardize(X) if self.standard_units else X
 
         def closure():
             if self.backprop_ is not None:
-                X, weight = batch
-                target = self.module_.standardize(X) if self.standard_units else X
                 loss = self.backprop_(target, weight)
             else:
                 self._clear_gradients()
-                loss = self._loss(batch)
+                loss = self._loss(target, weight)
                 loss.backward()
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
@@ -530,19 +531,19 @@ class AutoencoderNet(NeuralNet):
 
     def validation_step(self, batch, **fit_params):
         """Compute the loss of a batch."""
-        with torch.inference_mode():
-            return {"loss": self._loss(batch)}
-
-    def _loss(self, batch):
-        """Return the mean loss of a batch, by way of autograd."""
         X, weight = batch
+        with torch.inference_mode():
+            target = self.module_.standardize(X) if self.standard_units else X
+            return {"loss": self._loss(target, weight)}
+
+    def _loss(self, target, weight):
+        """Return the mean loss of rows, by way of autograd."""
         module = self.module_
-        target = module.standardize(X) if self.standard_units else X
         with seeded(self.generator) if self.may_draw_ else nullcontext():
             if self.standard_units:
                 output = module.decoder(module.encoder(target))
             else:
-                output = module.decode(module.encode(X))
+                output = module.decode(module.encode(target))
         return self.criterion_(output, target, weight)
 
     def _clear_gradients(self):

@@ -13,12 +13,12 @@ LOSSES = {
     "bce": F.binary_cross_entropy_with_logits,
 }
 
-#: Derivatives of the losses by ``output``, element by element, written into ``out``.
+#: Derivatives of the losses by ``output``, times ``scale``, written into ``out``.
 GRADIENTS = {
-    "mse": lambda output, target, out: torch.sub(output, target, out=out).mul_(2),
-    "mae": lambda output, target, out: torch.sub(output, target, out=out).sign_(),
-    "huber": lambda output, target, out: torch.sub(output, target, out=out).clamp_(-1, 1),
-    "bce": lambda output, target, out: torch.sigmoid(output, out=out).sub_(target),
+    "mse": lambda y, target, scale, out: torch.sub(y, target, out=out).mul_(2 * scale),
+    "mae": lambda y, target, scale, out: torch.sub(y, target, out=out).sign_().mul_(scale),
+    "huber": lambda y, target, scale, out: torch.sub(y, target, out=out).clamp_(-1, 1).mul_(scale),
+    "bce": lambda y, target, scale, out: torch.sigmoid(y, out=out).sub_(target).mul_(scale),
 }
 
 #: Losses that depend on the error ``output - target`` alone, and the power of the scale of
