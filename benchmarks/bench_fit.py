@@ -1,6 +1,6 @@
 """Training time beside hand-written loops and what one would use instead.
 
-    python benchmarks/bench_fit.py [--case mnist|digits|options] [--rounds 5]
+    python benchmarks/bench_fit.py [--case mnist|digits|options|profile] [--rounds 5]
 
 All contenders do the same work (float32, Adam, same widths, batches, epochs and threads), one
 after the other in each round. The table has the median over the rounds, and the ratio to skae
@@ -10,8 +10,10 @@ pyod take part if they are installed (``pip install -r benchmarks/requirements.t
 
 import argparse
 import contextlib
+import cProfile
 import io
 import os
+import pstats
 import time
 import warnings
 
@@ -241,14 +243,26 @@ def compare(title, case, runs, rounds):
         print(f"{name:<46} {median:8.3f} {median / n_steps * 1e6:8.0f} {ratio:8.2f}", flush=True)
 
 
+def profile(case):
+    """Print where the time of one fit goes."""
+    case.skae().fit(case.X)  # warm up
+    profiler = cProfile.Profile()
+    profiler.runcall(case.skae().fit, case.X)
+    stats = pstats.Stats(profiler)
+    times = {name: row[2] for (*_, name), row in stats.stats.items()}
+    print(f"\nwhere the {stats.total_tt:.2f} s of one fit go, MNIST as above\n")
+    for name in sorted(times, key=times.get, reverse=True)[:8]:
+        print(f"{name:<50} {times[name] / stats.total_tt:5.0%}")
+
+
 def main():
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", choices=("mnist", "digits", "options"))
+    parser.add_argument("--case", choices=("mnist", "digits", "options", "profile"))
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    if arguments.case in (None, "mnist", "options"):
+    if arguments.case != "digits":
         X = fetch_mnist().data[:30_000]
         mnist = Case(X, hidden=(256,), n_components=32, batch_size=128, epochs=1)
     if arguments.case in (None, "mnist"):
@@ -263,6 +277,8 @@ def main():
     if arguments.case in (None, "options"):
         title = "what options and other dtypes cost, MNIST as above"
         compare(title, mnist, option_contenders(), arguments.rounds)
+    if arguments.case in (None, "profile"):
+        profile(mnist)
 
 
 if __name__ == "__main__":

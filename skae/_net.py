@@ -405,7 +405,8 @@ class AutoencoderNet(NeuralNet):
             If a loss is not finite.
         """
         n_weights = sum(weight.numel() for weight in self.module_.parameters())
-        n_rows = min(self.batch_size, len(rows.index))
+        slices = batch_slices(len(rows.index), self.batch_size)
+        n_rows = max(batch.stop - batch.start for batch in slices)
         with self._restored_on_error(), few_threads(n_weights, n_rows):
             if self.flat_ is not None:
                 self.flat_.link()

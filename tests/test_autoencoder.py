@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -24,7 +25,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, _net
 from skae.architectures import MLP, Architecture, Linear
 from skae.modules import Autoencoder
 
@@ -210,6 +211,27 @@ def test_any_number_of_rows_and_columns(shape, early_stopping, architecture):
     assert ae.transform(X).shape == (len(X), 1)
     assert ae.reconstruct(X).shape == shape
     assert np.isfinite(ae.score(X))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_tiny_batches(batch_size):
+    X = small(5)
+    ae = quick(batch_size=batch_size).fit(X)
+    assert np.isfinite(ae.transform(X)).all()
+    assert ae.net_.module_.encoder[0].weight.grad.shape == (8, 6)
+
+
+def test_fit_and_transform_make_no_copy_of_the_rows():
+    X = small(200_000, 50)  # 80 MB
+    quick(max_epochs=1).fit(X[:100])
+    tracemalloc.start()
+    ae = quick(max_epochs=1).fit(X)
+    ae.transform(X)
+    ae.score(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 2  # blocks of 8 MB, a few at a time
+    assert _net.make_rows(X).X.data_ptr() == X.ctypes.data
 
 
 def test_constant_columns_and_constant_data():
