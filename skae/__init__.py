@@ -1,4 +1,19 @@
-"""skae: autoencoders as scikit-learn estimators."""
+"""skae: autoencoders as scikit-learn estimators.
+
+``AutoencoderTransformer`` is the estimator. What else there is, and where:
+
+``skae.architectures``
+    What network to build: ``MLP``, ``Linear``, or a callable of yours.
+``skae.modules``
+    The networks that those build, as torch modules.
+``skae.losses``
+    What training minimises.
+``skae.datasets``
+    MNIST and Fashion-MNIST.
+
+Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
+with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).
+"""
 
 from skae._autoencoder import AutoencoderTransformer
 

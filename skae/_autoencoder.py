@@ -18,7 +18,7 @@ from sklearn.utils import check_array, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skae import _net
+from skae import _net, _runtime
 from skae.architectures import MLP, Architecture, build_module
 from skae.losses import LOSSES, SCALE_POWER
 from skae.modules import look_up
@@ -263,7 +263,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             rows, valid = _net.make_rows(X, weight, shuffle=True), None
             if self.early_stopping:
                 # Not the net's generator: with the same seed, the same rows are held out again.
-                generator = _net.make_generator(self._settings["seed"])
+                generator = _runtime.make_generator(self._settings["seed"])
                 rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
             converged = self._train(rows, valid, self.max_epochs)
             self.mean_, self._weight_seen = mean, total
@@ -355,7 +355,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If the number of columns is not ``n_components_``.
         """
         check_is_fitted(self)
-        codes = check_array(_net.as_array(X), dtype=[np.float64, np.float32], order="C")
+        codes = check_array(_runtime.as_array(X), dtype=[np.float64, np.float32], order="C")
         if codes.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but inverse_transform takes codes, as transform "
@@ -442,7 +442,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _check_rows(self, X, reset=False):
         """Return X as a C-contiguous array of float32 or float64 with the right columns."""
-        X = _net.as_array(X)
+        X = _runtime.as_array(X)
         return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
 
     def _check_training_rows(self, X, sample_weight, reset):
@@ -487,7 +487,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _resolve_settings(self, n_rows):
         """Return how to train, as it will be kept: a copy of the estimator trains like this."""
         return {
-            "seed": _net.make_seed(self.random_state),
+            "seed": _runtime.make_seed(self.random_state),
             "n_rows": n_rows,
             **{name: getattr(self, name) for name in SETTINGS},
         }
@@ -520,7 +520,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _build_module(self):
         """Build the network from the kept architecture; all it draws comes from the kept seed."""
-        with _net.seeded(_net.make_generator(self._settings["seed"])):
+        with _runtime.seeded(_runtime.make_generator(self._settings["seed"])):
             return build_module(self._architecture, self.n_features_in_, self.n_components_)
 
     def _make_net(self, module, dtype, fallback=False):
@@ -535,7 +535,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             batch_size=settings["batch_size"],
             n_rows=settings["n_rows"],
             dtype=dtype,
-            device=_net.resolve_device(settings["device"], dtype, fallback),
+            device=_runtime.resolve_device(settings["device"], dtype, fallback),
             seed=settings["seed"],
             standard_units=self._uses_standard_units,
         )

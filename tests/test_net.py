@@ -1,7 +1,5 @@
 """Batches, seeding, splitting, devices, and the net as a skorch net."""
 
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,6 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, _net
-from skae.architectures import MLP
 
 X = np.random.RandomState(0).rand(50, 4)
 
@@ -46,72 +43,6 @@ def test_rows_stay_in_order_and_in_place_without_shuffling():
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), X)
 
 
-def test_read_only_memory_is_shared_too():
-    frozen = X.copy()
-    frozen.flags.writeable = False
-    tensor = _net.as_tensor(frozen)
-    assert tensor.data_ptr() == frozen.ctypes.data
-    np.testing.assert_array_equal(tensor, X)
-
-
-def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
-    def draw():
-        return [
-            torch.nn.Linear(5, 3).weight.detach(),
-            torch.nn.LSTM(3, 2, num_layers=2, dropout=0.5)(torch.ones(4, 3))[0].detach(),
-            torch.nn.functional.dropout(torch.ones(20)),
-            torch.rand(2),
-            torch.randn(3),
-            torch.randint(9, (4,)),
-            torch.randint(2, 9, (4,)),
-            torch.randperm(6),
-            torch.normal(0.0, 1.0, (2,)),
-            torch.empty(4).exponential_(),
-            torch.multinomial(torch.ones(5), 2),
-        ]
-
-    before = torch.get_rng_state()
-    with _net.seeded(torch.Generator().manual_seed(3)):
-        ours = draw()
-    assert torch.equal(torch.get_rng_state(), before)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        theirs = draw()
-    for a, b in zip(ours, theirs):
-        assert torch.equal(a, b)
-
-
-def test_seeded_belongs_to_its_thread():
-    results = {}
-
-    def fit(seed):
-        ae = AutoencoderTransformer(
-            2, architecture=MLP((8,), dropout=0.5), max_epochs=20, tol=None, random_state=seed
-        )
-        results[seed] = ae.fit(X).transform(X)
-
-    threads = [threading.Thread(target=fit, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    together = dict(results)
-    for seed in range(4):
-        fit(seed)
-        np.testing.assert_array_equal(results[seed], together[seed])
-
-
-def test_generators_follow_random_state():
-    def first(random_state):
-        return torch.rand(1, generator=_net.make_generator(_net.make_seed(random_state))).item()
-
-    assert first(3) == first(3) != first(4)
-    assert first(None) != first(None)
-    state = np.random.RandomState(0)
-    assert first(state) != first(state)
-    assert first(np.random.RandomState(0)) == first(np.random.RandomState(0))
-
-
 @pytest.mark.parametrize("n_rows", [2, 3, 10, 101])
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.99])
 def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
@@ -130,20 +61,6 @@ def test_auto_batches_and_epochs():
     ae = AutoencoderTransformer(2, tol=None, random_state=0).fit(X)
     assert ae.n_iter_ == 1500  # one step per epoch
     assert _net.resolve_max_epochs("auto", 100_000, ae.net_) == 10
-
-
-def test_small_steps_run_in_one_thread_of_the_caller_only():
-    before = torch.get_num_threads()
-    seen = []
-    with _net.few_threads(1000, 64):
-        inside = torch.get_num_threads()
-        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
-        thread.start()
-        thread.join()
-    assert inside == 1
-    assert [torch.get_num_threads(), *seen] == [before, before]
-    with _net.few_threads(10**6, 64):
-        assert torch.get_num_threads() == before
 
 
 def test_the_net_is_a_skorch_net_that_can_be_used_as_one():
@@ -190,11 +107,3 @@ def test_a_step_costs_few_python_calls_and_no_row_is_touched_alone():
     calls(1)  # what is imported or cached on first use
     per_step = (calls(41) - calls(1)) / 40 / 25
     assert per_step < 450  # a bare loop makes 430, skorch with its DataLoader 6,132
-
-
-@pytest.mark.parametrize("name", ["cpu", "auto"])
-def test_devices_that_are_always_there(name):
-    expected = "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
-    if not torch.backends.mps.is_available():
-        assert _net.resolve_device(name, np.dtype("float32")).type == expected
-    assert _net.resolve_device(name, np.dtype("float64")).type == "cpu"

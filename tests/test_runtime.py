@@ -1,0 +1,102 @@
+"""Random numbers, arrays, threads and devices."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from skae import AutoencoderTransformer, _runtime
+from skae.architectures import MLP
+
+X = np.random.RandomState(0).rand(50, 4)
+
+
+def test_read_only_memory_is_shared_too():
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    tensor = _runtime.as_tensor(frozen)
+    assert tensor.data_ptr() == frozen.ctypes.data
+    np.testing.assert_array_equal(tensor, X)
+
+
+def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
+    def draw():
+        return [
+            torch.nn.Linear(5, 3).weight.detach(),
+            torch.nn.LSTM(3, 2, num_layers=2, dropout=0.5)(torch.ones(4, 3))[0].detach(),
+            torch.nn.functional.dropout(torch.ones(20)),
+            torch.rand(2),
+            torch.randn(3),
+            torch.randint(9, (4,)),
+            torch.randint(2, 9, (4,)),
+            torch.randperm(6),
+            torch.normal(0.0, 1.0, (2,)),
+            torch.empty(4).exponential_(),
+            torch.multinomial(torch.ones(5), 2),
+        ]
+
+    before = torch.get_rng_state()
+    with _runtime.seeded(torch.Generator().manual_seed(3)):
+        ours = draw()
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        theirs = draw()
+    for a, b in zip(ours, theirs):
+        assert torch.equal(a, b)
+
+
+def test_seeded_belongs_to_its_thread():
+    results = {}
+
+    def fit(seed):
+        ae = AutoencoderTransformer(
+            2, architecture=MLP((8,), dropout=0.5), max_epochs=20, tol=None, random_state=seed
+        )
+        results[seed] = ae.fit(X).transform(X)
+
+    threads = [threading.Thread(target=fit, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = dict(results)
+    for seed in range(4):
+        fit(seed)
+        np.testing.assert_array_equal(results[seed], together[seed])
+
+
+def test_generators_follow_random_state():
+    def first(random_state):
+        return torch.rand(
+            1, generator=_runtime.make_generator(_runtime.make_seed(random_state))
+        ).item()
+
+    assert first(3) == first(3) != first(4)
+    assert first(None) != first(None)
+    state = np.random.RandomState(0)
+    assert first(state) != first(state)
+    assert first(np.random.RandomState(0)) == first(np.random.RandomState(0))
+
+
+def test_small_steps_run_in_one_thread_of_the_caller_only():
+    before = torch.get_num_threads()
+    seen = []
+    with _runtime.few_threads(1000, 64):
+        inside = torch.get_num_threads()
+        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    assert inside == 1
+    assert [torch.get_num_threads(), *seen] == [before, before]
+    with _runtime.few_threads(10**6, 64):
+        assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["cpu", "auto"])
+def test_devices_that_are_always_there(name):
+    expected = "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
+    if not torch.backends.mps.is_available():
+        assert _runtime.resolve_device(name, np.dtype("float32")).type == expected
+    assert _runtime.resolve_device(name, np.dtype("float64")).type == "cpu"
