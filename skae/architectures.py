@@ -5,24 +5,31 @@ it knows the number of columns, so that one object serves every fold of a search
 """
 
 import copy
+import math
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from torch import nn
 
 from skae import modules
 
-__all__ = ["MLP", "Architecture", "Linear", "build_module"]
+__all__ = ["MLP", "Architecture", "Conv", "Linear", "Recurrent", "build_module"]
+
+#: Constraints that several architectures share.
+LAST_ACTIVATIONS = {"latent_activation": [str], "output_activation": [str, None]}
+WEIGHT_INIT = {"weight_init": [str, Interval(Real, 0, None, closed="neither")]}
+COUNT = Interval(Integral, 1, None, closed="left")
 
 
 class Architecture(BaseEstimator):
     """Base of the architectures: parameters that can be cloned, searched and printed.
 
     A subclass lists its parameters in ``__init__``, their types and ranges in
-    ``_parameter_constraints``, and defines ``build(n_features, n_components)``, which returns a
-    ``torch.nn.Module`` with ``encode`` and ``decode``. Anything else that is callable as
-    ``(n_features, n_components) -> torch.nn.Module`` can stand in for an architecture.
+    ``_parameter_constraints``, and defines ``build(n_features, n_components, latent)``, which
+    returns a ``torch.nn.Module`` with ``encode`` and ``decode``, for ``latent`` of
+    :class:`~skae.modules.Autoencoder`. Anything else that is callable as ``(n_features,
+    n_components) -> torch.nn.Module`` can stand in for an architecture.
 
     Examples
     --------
@@ -71,6 +78,10 @@ class MLP(Architecture):
         "orthogonal", a positive standard deviation s for N(0, s²), or "auto": LeCun normal for
         "selu" (Klambauer et al., 2017) and torch's default, uniform on ±1/sqrt(fan in), for the
         others.
+    norm : {None, "batch", "layer"}, default=None
+        Normalisation between each hidden layer and its activation: over the rows of a batch (Ioffe
+        & Szegedy, 2015) or over the units of a row (Ba et al., 2016). Deep networks
+        train faster with it.
 
     See Also
     --------
@@ -92,11 +103,11 @@ class MLP(Architecture):
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like"],
         "activation": [str],
-        "latent_activation": [str],
-        "output_activation": [str, None],
         "tied_weights": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "weight_init": [str, Interval(Real, 0, None, closed="neither")],
+        "norm": [str, None],
+        **LAST_ACTIVATIONS,
+        **WEIGHT_INIT,
     }
 
     def __init__(
@@ -108,6 +119,7 @@ class MLP(Architecture):
         tied_weights=False,
         dropout=0.0,
         weight_init="auto",
+        norm=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -116,8 +128,9 @@ class MLP(Architecture):
         self.tied_weights = tied_weights
         self.dropout = dropout
         self.weight_init = weight_init
+        self.norm = norm
 
-    def build(self, n_features, n_components):
+    def build(self, n_features, n_components, latent="euclidean"):
         """Build the network.
 
         Parameters
@@ -126,6 +139,8 @@ class MLP(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
+        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
         -------
@@ -138,13 +153,9 @@ class MLP(Architecture):
             If a parameter has a wrong type, range or name.
         """
         self._check_parameters()
-        sizes = self.hidden_layer_sizes
-        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-            raise ValueError(
-                f"hidden_layer_sizes={sizes!r} must hold whole numbers of at least 1, "
-                "such as (256,) or (128, 32)."
-            )
-        return modules.MLPAutoencoder(n_features, n_components, **self.get_params())
+        _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(256,) or (128, 32)")
+        _check_tied(self.tied_weights, latent)
+        return modules.MLPAutoencoder(n_features, n_components, **self.get_params(), latent=latent)
 
 
 class Linear(Architecture):
@@ -177,7 +188,7 @@ class Linear(Architecture):
     def __init__(self, tied_weights=False):
         self.tied_weights = tied_weights
 
-    def build(self, n_features, n_components):
+    def build(self, n_features, n_components, latent="euclidean"):
         """Build the network.
 
         Parameters
@@ -186,6 +197,8 @@ class Linear(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
+        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
         -------
@@ -198,12 +211,298 @@ class Linear(Architecture):
             If a parameter has a wrong type, range or name.
         """
         self._check_parameters()
+        _check_tied(self.tied_weights, latent)
         return modules.MLPAutoencoder(
-            n_features, n_components, hidden_layer_sizes=(), tied_weights=self.tied_weights
+            n_features,
+            n_components,
+            hidden_layer_sizes=(),
+            tied_weights=self.tied_weights,
+            latent=latent,
         )
 
 
-def build_module(architecture, n_features, n_components):
+class Conv(Architecture):
+    """Convolutional autoencoder of images or signals; the decoder mirrors the encoder.
+
+    Rows of X are images whose pixels stand one after the other, channels first.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one row: (channels, height, width) of an image, such as (1, 28, 28), or (channels,
+        length) of a signal. One entry may be -1 and then follows from the number of columns.
+    channels : tuple of int, default=(16, 32, 64)
+        Channels of each convolution, each at least 1. More channels fit more and cost more; more
+        layers see more of the image at once.
+    kernel_size : int, default=3
+        Width of the kernels, at least ``stride * pool``, or the decoder would leave
+        holes.
+    stride : int, default=2
+        Step of the convolutions: each layer makes the image that many times smaller.
+    padding : int or "auto", default="auto"
+        Zeros around each image. "auto" is ``(kernel_size - 1) // 2``, which keeps the size
+        for odd kernels and a stride of 1.
+    pool : int, default=1
+        Width of max-pooling after each activation; 1 is none. The usual one is 2, with
+        ``stride=1``.
+    activation : str, default="relu"
+        After each hidden layer, from the list of :class:`MLP`.
+    latent_activation : str, default="identity"
+        After the layer that gives the code.
+    output_activation : str or None, default=None
+        After the last layer, as in :class:`MLP`.
+    weight_init : str or float, default="auto"
+        Initial weights, as in :class:`MLP`.
+
+    See Also
+    --------
+    Recurrent : For sequences.
+
+    Notes
+    -----
+    With as many codes as the last convolution has outputs (channels x height x width), these
+    are the codes and the network is fully convolutional. With any other number, a
+    dense layer follows on either side.
+
+    References
+    ----------
+    Masci, Meier, Cireşan & Schmidhuber (2011), "Stacked convolutional auto-encoders for
+    hierarchical feature extraction", *ICANN*.
+
+    Examples
+    --------
+    >>> from skae.architectures import Conv
+    >>> Conv(input_shape=(1, 8, 8), channels=(4, 8)).build(n_features=64, n_components=2).encoder
+    Sequential(
+      (0): Unflatten(dim=1, unflattened_size=(1, 8, 8))
+      (1): Conv2d(1, 4, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1))
+      (2): ReLU()
+      (3): Conv2d(4, 8, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1))
+      (4): ReLU()
+      (5): Flatten(start_dim=1, end_dim=-1)
+      (6): Linear(in_features=32, out_features=2, bias=True)
+    )
+    """
+
+    _parameter_constraints = {
+        "input_shape": [tuple, list],
+        "channels": ["array-like"],
+        "kernel_size": [COUNT],
+        "stride": [COUNT],
+        "padding": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "pool": [COUNT],
+        "activation": [str],
+        **LAST_ACTIVATIONS,
+        **WEIGHT_INIT,
+    }
+
+    def __init__(
+        self,
+        input_shape,
+        channels=(16, 32, 64),
+        kernel_size=3,
+        stride=2,
+        padding="auto",
+        pool=1,
+        activation="relu",
+        latent_activation="identity",
+        output_activation=None,
+        weight_init="auto",
+    ):
+        self.input_shape = input_shape
+        self.channels = channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.pool = pool
+        self.activation = activation
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.weight_init = weight_init
+
+    def build(self, n_features, n_components, latent="euclidean"):
+        """Build the network.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+        n_components : int
+            Width of the code.
+        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
+
+        Returns
+        -------
+        skae.modules.ConvAutoencoder
+            With fresh weights, in float32 on the CPU.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a wrong type, range or name, if ``input_shape`` does not match the
+            columns, or if the sizes cannot be mirrored; the message then says which can.
+        """
+        self._check_parameters()
+        _check_counts("channels", self.channels, "(16, 32)")
+        if not len(self.channels):
+            raise ValueError(
+                "channels=() has no layer: give one number per layer, such as (16, 32)."
+            )
+        if self.kernel_size < self.stride * self.pool:
+            raise ValueError(
+                f"kernel_size={self.kernel_size} is smaller than stride * pool = "
+                f"{self.stride * self.pool}, so that the decoder would leave holes: use a larger "
+                "kernel_size, or stride=1."
+            )
+        shape = _resolve_shape(self.input_shape, n_features, (2, 3))
+        parameters = {**self.get_params(), "input_shape": shape}
+        return modules.ConvAutoencoder(n_components=n_components, **parameters, latent=latent)
+
+
+class Recurrent(Architecture):
+    """Recurrent autoencoder of sequences: one network reads step by step, another writes.
+
+    Rows of X are sequences whose steps stand one after the other. The decoder is shown the
+    same codes at each step.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (steps, features) of one row, such as (28, 28) for the lines of an image. One of them
+        may be -1 and then follows from the number of columns.
+    hidden_size : int, default=100
+        Width of the state that is carried from step to step, at least 1. More remembers more and
+        costs more.
+    cell : {"lstm", "gru"}, default="lstm"
+        Long short-term memory (Hochreiter & Schmidhuber, 1997) or gated recurrent units (Cho et
+        al., 2014), which have three quarters as many weights.
+    latent_activation : str, default="identity"
+        After the layer that gives the code, from the list of :class:`MLP`.
+    output_activation : str or None, default=None
+        After the last layer, as in :class:`MLP`.
+    padding_value : float or None, default=None
+        For sequences of different length, filled up at their end: steps there of which all
+        features have this value are not read. The decoder learns to give them back, so that
+        the length survives.
+    weight_init : str or float, default="auto"
+        Initial weights, as in :class:`MLP`; "auto" is torch's default.
+
+    See Also
+    --------
+    Conv : For images and signals.
+
+    References
+    ----------
+    Srivastava, Mansimov & Salakhutdinov (2015), "Unsupervised learning of video
+    representations using LSTMs", *ICML*.
+
+    Examples
+    --------
+    >>> from skae.architectures import Recurrent
+    >>> Recurrent(input_shape=(8, 8), hidden_size=16).build(n_features=64, n_components=2).decoder
+    Sequential(
+      (0): Unrolled(
+        (cell): LSTM(2, 16, batch_first=True)
+      )
+      (1): Linear(in_features=16, out_features=8, bias=True)
+      (2): Flatten(start_dim=1, end_dim=-1)
+    )
+    """
+
+    _parameter_constraints = {
+        "input_shape": [tuple, list],
+        "hidden_size": [COUNT],
+        "cell": [str],
+        "padding_value": [Real, None],
+        **LAST_ACTIVATIONS,
+        **WEIGHT_INIT,
+    }
+
+    def __init__(
+        self,
+        input_shape,
+        hidden_size=100,
+        cell="lstm",
+        latent_activation="identity",
+        output_activation=None,
+        padding_value=None,
+        weight_init="auto",
+    ):
+        self.input_shape = input_shape
+        self.hidden_size = hidden_size
+        self.cell = cell
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.padding_value = padding_value
+        self.weight_init = weight_init
+
+    def build(self, n_features, n_components, latent="euclidean"):
+        """Build the network.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+        n_components : int
+            Width of the code.
+        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
+
+        Returns
+        -------
+        skae.modules.RecurrentAutoencoder
+            With fresh weights, in float32 on the CPU.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a wrong type, range or name, or if ``input_shape`` does not match
+            the columns.
+        """
+        self._check_parameters()
+        shape = _resolve_shape(self.input_shape, n_features, (2,))
+        parameters = {**self.get_params(), "input_shape": shape}
+        return modules.RecurrentAutoencoder(n_components=n_components, **parameters, latent=latent)
+
+
+def _check_counts(name, values, example):
+    """Raise an error if a sequence holds anything but whole numbers of at least 1."""
+    if not all(isinstance(value, Integral) and value > 0 for value in values):
+        raise ValueError(
+            f"{name}={values!r} must hold whole numbers of at least 1, such as {example}."
+        )
+
+
+def _check_tied(tied_weights, latent):
+    """Raise an error where encoder and decoder have layers that do not mirror each other."""
+    if tied_weights and latent == "gaussian":
+        raise ValueError(
+            "tied_weights=True needs a decoder that mirrors the encoder, but with "
+            "latent='gaussian' the encoder gives two numbers per code: set tied_weights=False."
+        )
+
+
+def _resolve_shape(shape, n_features, n_axes):
+    """Return ``input_shape`` without -1, checked against the number of columns of X."""
+    whole = all(isinstance(size, Integral) and (size > 0 or size == -1) for size in shape)
+    if len(shape) not in n_axes or not whole or list(shape).count(-1) > 1:
+        raise ValueError(
+            f"input_shape={shape!r} must hold {' or '.join(map(str, n_axes))} whole numbers of at "
+            "least 1, one of which may be -1."
+        )
+    known = math.prod(size for size in shape if size != -1)
+    resolved = tuple(n_features // known if size == -1 else int(size) for size in shape)
+    if math.prod(resolved) != n_features:
+        raise ValueError(
+            f"input_shape={shape!r} does not match X with {n_features} columns: the product of its "
+            f"entries is {known}{' times a whole number' if -1 in shape else ''}. Set "
+            "input_shape to the shape of one row."
+        )
+    return resolved
+
+
+def build_module(architecture, n_features, n_components, latent="euclidean"):
     """Build the network of an architecture or of a callable that stands in for one.
 
     Parameters
@@ -214,6 +513,8 @@ def build_module(architecture, n_features, n_components):
         Number of columns of X.
     n_components : int
         Width of the code.
+    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        Kind of codes; a callable gives the first kind only.
 
     Returns
     -------
@@ -243,8 +544,15 @@ def build_module(architecture, n_features, n_components):
             "lambda n_features, n_components: MyModule(n_features, n_components)."
         )
     build = getattr(architecture, "build", architecture)
+    kind = {} if latent == "euclidean" else {"latent": latent}
+    if kind and not isinstance(architecture, Architecture):
+        raise ValueError(
+            f"latent={latent!r} needs an architecture of skae.architectures, such as MLP(), which "
+            f"knows how to build such a network; architecture={architecture!r} does not. For "
+            "codes on the sphere, let your module's encode normalise them."
+        )
     # A copy, since a callable may hand out a module that it keeps.
-    module = copy.deepcopy(build(n_features, n_components))
+    module = copy.deepcopy(build(n_features, n_components, **kind))
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"architecture={architecture!r} built a {type(module).__name__}; it must return a "

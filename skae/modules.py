@@ -12,13 +12,24 @@ name       shape                  meaning
 """
 
 import difflib
+import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["ACTIVATIONS", "Autoencoder", "MLPAutoencoder"]
+__all__ = [
+    "ACTIVATIONS",
+    "Autoencoder",
+    "BatchNorm",
+    "ConvAutoencoder",
+    "MLPAutoencoder",
+    "RecurrentAutoencoder",
+    "keeps_units",
+    "list_layers",
+]
 
 #: Activations by name; each value builds a fresh module, so that none is shared.
 ACTIVATIONS = {
@@ -34,6 +45,13 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+NORMS = {"batch": lambda width: BatchNorm(width), "layer": nn.LayerNorm}
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+#: Kinds of code spaces: numbers that are free, of unit norm, or means of normal distributions.
+LATENTS = ("euclidean", "sphere", "gaussian")
 
 WEIGHT_INITS = {
     "kaiming_normal": nn.init.kaiming_normal_,
@@ -100,6 +118,10 @@ class Autoencoder(nn.Module):
         Maps (batch, n_components) to (batch, n_features).
     n_features : int
         Number of columns of X.
+    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        What the encoder's output means: the codes; a direction, which is brought to unit norm; or
+        the mean and the log-variance of a normal distribution for each code, side by
+        side, of which the codes are the means (Kingma & Welling, 2014).
 
     Examples
     --------
@@ -112,10 +134,11 @@ class Autoencoder(nn.Module):
     torch.Size([3, 5])
     """
 
-    def __init__(self, encoder, decoder, n_features):
+    def __init__(self, encoder, decoder, n_features, latent="euclidean"):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.latent = latent
         self.register_buffer("shift", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(()))
 
@@ -128,9 +151,16 @@ class Autoencoder(nn.Module):
         """Return X in standard units; always a new tensor."""
         return (X - self.shift).div_(self.scale)
 
+    def encode_standard(self, Z):
+        """Return the codes of rows in standard units."""
+        encoded = self.encoder(Z)
+        if self.latent == "sphere":
+            return F.normalize(encoded, dim=1)
+        return encoded.chunk(2, dim=1)[0] if self.latent == "gaussian" else encoded
+
     def encode(self, X):
         """Return the codes of X."""
-        return self.encoder(self.standardize(X))
+        return self.encode_standard(self.standardize(X))
 
     def decode(self, codes):
         """Return rows in the units of X."""
@@ -139,6 +169,33 @@ class Autoencoder(nn.Module):
     def forward(self, X):
         """Return the reconstruction of X."""
         return self.decode(self.encode(X))
+
+
+def keeps_units(module):
+    """Tell whether a module goes through standard units as ``Autoencoder`` defines it.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+
+    Returns
+    -------
+    bool
+        Then ``encode_standard`` and ``decoder`` are its inside.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import MLPAutoencoder, keeps_units
+    >>> keeps_units(MLPAutoencoder(4, 2)), keeps_units(torch.nn.Linear(4, 2))
+    (True, False)
+    """
+    return (
+        isinstance(module, Autoencoder)
+        and type(module).encode is Autoencoder.encode
+        and type(module).decode is Autoencoder.decode
+    )
 
 
 class Transposed(nn.Module):
@@ -169,6 +226,54 @@ class Transposed(nn.Module):
         return F.linear(inputs, self._source[0].weight.t(), self.bias)
 
 
+class BatchNorm(nn.Module):
+    """Batch normalisation that knows the weights of rows (Ioffe & Szegedy, 2015).
+
+    In training, each column is brought to mean 0 and variance 1 over the batch, a row of
+    weight 2 counting as two rows; in evaluation, running averages take the place of the
+    batch's. A learned slope and offset follow.
+
+    Parameters
+    ----------
+    width : int
+        Number of columns.
+    momentum : float in (0, 1], default=0.1
+        Share of each batch in the running averages: larger forgets faster.
+    eps : float, default=1e-5
+        Added to variances.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import BatchNorm
+    >>> output = BatchNorm(3)(torch.rand(50, 3))
+    >>> output.mean(dim=0).abs().max().item() < 1e-5
+    True
+    """
+
+    def __init__(self, width, momentum=0.1, eps=1e-5):
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+        self.row_weight = None  # set by whoever trains
+
+    def forward(self, inputs):
+        """Normalise a batch."""
+        if not self.training:
+            mean, variance = self.running_mean, self.running_var
+        else:
+            share = inputs.new_ones(len(inputs)) if self.row_weight is None else self.row_weight
+            share = share / share.sum()
+            mean = share @ inputs
+            variance = share @ (inputs - mean) ** 2
+            self.running_mean.lerp_(mean.detach(), self.momentum)
+            self.running_var.lerp_(variance.detach(), self.momentum)
+        return (inputs - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias
+
+
 class MLPAutoencoder(Autoencoder):
     """Fully connected autoencoder; the decoder mirrors the encoder.
 
@@ -197,6 +302,10 @@ class MLPAutoencoder(Autoencoder):
         N(0, s²), or "auto": LeCun normal for SELU, which its self-normalisation assumes
         (Klambauer et al., 2017), torch's default for the others. Biases start at torch's
         default with "auto", at 0 with the others.
+    norm : {None, "batch", "layer"}, default=None
+        Normalisation between each hidden layer and its activation.
+    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        As in :class:`Autoencoder`.
 
     Examples
     --------
@@ -218,35 +327,434 @@ class MLPAutoencoder(Autoencoder):
         tied_weights=False,
         dropout=0.0,
         weight_init="auto",
+        norm=None,
+        latent="euclidean",
     ):
-        widths = (n_features, *hidden_layer_sizes, n_components)
+        widths = (n_features, *hidden_layer_sizes)
         down = [nn.Linear(a, b) for a, b in pairwise(widths)]
+        down.append(nn.Linear(widths[-1], _n_encoded(n_components, latent)))
         if tied_weights:
             up = [Transposed(layer) for layer in reversed(down)]
         else:
-            up = [nn.Linear(b, a) for a, b in reversed(list(pairwise(widths)))]
-        encoder = _stack(down, activation, dropout, latent_activation)
-        decoder = _stack(up, activation, dropout, output_activation or "identity")
-        super().__init__(encoder, decoder, n_features)
+            up = [nn.Linear(b, a) for a, b in reversed(list(pairwise((*widths, n_components))))]
+        encoder = _stack(down, activation, norm, dropout, latent_activation)
+        decoder = _stack(up, activation, norm, dropout, output_activation or "identity")
+        super().__init__(encoder, decoder, n_features, latent)
+        _initialize(self, weight_init, activation)
+
+    def levels(self):
+        """Return each layer with its mirror image as an autoencoder that shares their weights."""
+        down, up = _split(self.encoder), _split(self.decoder)[::-1]
+        levels = [Level(*pair, pair[0][0].in_features) for pair in zip(down, up)]
+        levels[0].use_units(self.shift, self.scale)
+        levels[-1].latent = self.latent
+        return levels
+
+
+class Level(Autoencoder):
+    """One layer of a fully connected autoencoder with its mirror image."""
+
+
+class ConvAutoencoder(Autoencoder):
+    """Convolutional autoencoder of signals or images; the decoder mirrors the encoder.
+
+    =========  =======================================  =================================
+    name       shape                                    meaning
+    =========  =======================================  =================================
+    images     (batch, *input_shape)                    what rows of X are inside
+    map        (batch, channels[-1], height, width)     what the last convolution gives
+    codes      (batch, n_components)                    the map itself, or a dense layer's
+    =========  =======================================  =================================
+
+    Each convolution is followed by its activation and max-pooling. A transposed
+    convolution of the same kernel undoes the stride and the pooling of its mirror image together.
+    Where the map has as many elements as there are codes, it is the code, and the network is
+    fully convolutional; otherwise a dense layer leads from the map to the codes and one
+    back.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (channels, length) of a signal or (channels, height, width) of an image.
+    n_components : int
+        Number of codes.
+    channels : tuple of int
+        Channels of each convolution.
+    kernel_size : int, default=3
+        Width of the kernels along each axis.
+    stride : int, default=2
+        Step of the convolutions.
+    padding : int or "auto", default="auto"
+        Zeros around each image; "auto" is ``(kernel_size - 1) // 2``.
+    pool : int, default=1
+        Width of max-pooling after each convolution; 1 is none.
+    activation : str, default="relu"
+        After each convolution but that which gives the code; a key of ``ACTIVATIONS``.
+    latent_activation : str, default="identity"
+        After the layer that gives the code.
+    output_activation : str or None, default=None
+        After the last layer; None is the identity.
+    weight_init : str or float, default="auto"
+        As in :class:`MLPAutoencoder`.
+    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        As in :class:`Autoencoder`.
+
+    Raises
+    ------
+    ValueError
+        If no transposed convolution leads back to the size of the images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import ConvAutoencoder
+    >>> module = ConvAutoencoder((1, 28, 28), n_components=16, channels=(8, 16))
+    >>> module.encode(torch.zeros(5, 784)).shape
+    torch.Size([5, 16])
+    >>> module(torch.zeros(5, 784)).shape
+    torch.Size([5, 784])
+    """
+
+    def __init__(
+        self,
+        input_shape,
+        n_components,
+        channels,
+        kernel_size=3,
+        stride=2,
+        padding="auto",
+        pool=1,
+        activation="relu",
+        latent_activation="identity",
+        output_activation=None,
+        weight_init="auto",
+        latent="euclidean",
+    ):
+        if padding == "auto":
+            padding = (kernel_size - 1) // 2
+        conv, unconv, max_pool = {
+            2: (nn.Conv1d, nn.ConvTranspose1d, nn.MaxPool1d),
+            3: (nn.Conv2d, nn.ConvTranspose2d, nn.MaxPool2d),
+        }[len(input_shape)]
+        geometry = (len(channels), kernel_size, stride, padding, pool)
+        # For each layer, per axis: (size after it, padding and output padding of its mirror image).
+        layers = list(zip(*(_mirror(size, *geometry) for size in input_shape[1:])))
+        map_shape = (channels[-1], *(size for size, _, _ in layers[-1]))
+        is_code = math.prod(map_shape) == n_components
+
+        down, up = [nn.Unflatten(1, tuple(input_shape))], []
+        for i, (before, after) in enumerate(pairwise((input_shape[0], *channels))):
+            is_last = i == len(channels) - 1
+            width = _n_encoded(after, latent) if is_last and is_code else after
+            name = latent_activation if is_last and is_code else activation
+            down += [conv(before, width, kernel_size, stride, padding), *_activation(name)]
+            if pool > 1:
+                down.append(max_pool(pool))
+            _, undo, extra = zip(*layers[i])
+            name = (output_activation or "identity") if i == 0 else activation
+            mirror = unconv(after, before, kernel_size, stride * pool, undo, extra)
+            up = [mirror, *_activation(name), *up]
+        down.append(nn.Flatten())
+        up.append(nn.Flatten())
+        up.insert(0, nn.Unflatten(1, map_shape))
+        if not is_code:
+            n_map = math.prod(map_shape)
+            down += [nn.Linear(n_map, _n_encoded(n_components, latent))]
+            down += _activation(latent_activation)
+            up = [nn.Linear(n_components, n_map), *_activation(activation), *up]
+        n_features = math.prod(input_shape)
+        super().__init__(nn.Sequential(*down), nn.Sequential(*up), n_features, latent)
         _initialize(self, weight_init, activation)
 
 
-def _stack(layers, activation, dropout, last_activation):
-    """Put an activation behind each layer, and dropout behind those of hidden layers."""
+class RecurrentAutoencoder(Autoencoder):
+    """Recurrent autoencoder of sequences: reads step by step, writes step by step.
+
+    =========  =========================  ==========================================
+    name       shape                      meaning
+    =========  =========================  ==========================================
+    sequences  (batch, steps, features)   what rows of X are inside
+    state      (batch, hidden_size)       what the encoder holds after the last step
+    codes      (batch, n_components)      a dense layer of the state
+    =========  =========================  ==========================================
+
+    The decoder gets the same codes at each step and has to unroll them, so that the whole
+    sequence passes through the code (Srivastava, Mansimov & Salakhutdinov, 2015, do so with
+    the state).
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (steps, features).
+    n_components : int
+        Number of codes.
+    hidden_size : int, default=100
+        Width of the state on either side.
+    cell : {"lstm", "gru"}, default="lstm"
+        Long short-term memory (Hochreiter & Schmidhuber, 1997) or gated recurrent units (Cho et
+        al., 2014), which have three quarters as many weights.
+    latent_activation : str, default="identity"
+        After the code layer; a key of ``ACTIVATIONS``.
+    output_activation : str or None, default=None
+        After the last layer; None is the identity.
+    padding_value : float or None, default=None
+        Steps at the end of which all features have this value are padding: the code is read
+        before them. None is no padding.
+    weight_init : str or float, default="auto"
+        As in :class:`MLPAutoencoder`, for the dense layers and the matrices of the cells.
+    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        As in :class:`Autoencoder`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import RecurrentAutoencoder
+    >>> module = RecurrentAutoencoder((28, 28), n_components=16)
+    >>> module.encode(torch.zeros(5, 784)).shape
+    torch.Size([5, 16])
+    >>> module(torch.zeros(5, 784)).shape
+    torch.Size([5, 784])
+    """
+
+    def __init__(
+        self,
+        input_shape,
+        n_components,
+        hidden_size=100,
+        cell="lstm",
+        latent_activation="identity",
+        output_activation=None,
+        padding_value=None,
+        weight_init="auto",
+        latent="euclidean",
+    ):
+        steps, features = input_shape
+        build = look_up("cell", cell, CELLS)
+        encoder = nn.Sequential(
+            nn.Unflatten(1, tuple(input_shape)),
+            LastState(build(features, hidden_size, batch_first=True), input_shape, padding_value),
+            nn.Linear(hidden_size, _n_encoded(n_components, latent)),
+            *_activation(latent_activation),
+        )
+        decoder = nn.Sequential(
+            Unrolled(build(n_components, hidden_size, batch_first=True), steps),
+            nn.Linear(hidden_size, features),
+            *_activation(output_activation or "identity"),
+            nn.Flatten(),
+        )
+        super().__init__(encoder, decoder, steps * features, latent)
+        _initialize(self, weight_init, activation="tanh")
+
+    def use_units(self, shift, scale):
+        """Set the units of X, in which padding is known."""
+        super().use_units(shift, scale)
+        self.encoder[1].shift.copy_(self.shift.view_as(self.encoder[1].shift))
+        self.encoder[1].scale.copy_(self.scale)
+
+
+class LastState(nn.Module):
+    """The state of a recurrent layer after the last step that is not padding.
+
+    Parameters
+    ----------
+    cell : torch.nn.LSTM or torch.nn.GRU
+        Takes (batch, steps, features).
+    input_shape : tuple of int
+        (steps, features).
+    padding_value : float or None
+        As in :class:`RecurrentAutoencoder`, in the units of X.
+    """
+
+    def __init__(self, cell, input_shape, padding_value):
+        super().__init__()
+        self.cell = cell
+        self.padding_value = padding_value
+        self.register_buffer("shift", torch.zeros(input_shape))
+        self.register_buffer("scale", torch.ones(()))
+
+    def forward(self, sequences):
+        """Return (batch, hidden_size) from (batch, steps, features) in standard units."""
+        states, _ = self.cell(sequences)
+        if self.padding_value is None:
+            return states[:, -1]
+        # The same operations as on the rows, so that padding gives the same bits.
+        padding = (torch.full_like(self.shift, self.padding_value) - self.shift) / self.scale
+        observed = (sequences != padding).any(dim=2)
+        step = torch.arange(sequences.shape[1], device=sequences.device)
+        last = (observed * step).amax(dim=1)
+        return states[torch.arange(len(states), device=states.device), last]
+
+
+class Unrolled(nn.Module):
+    """A recurrent layer that is shown the same codes at each step.
+
+    Parameters
+    ----------
+    cell : torch.nn.LSTM or torch.nn.GRU
+        Takes (batch, steps, n_components).
+    steps : int
+        Number of steps.
+    """
+
+    def __init__(self, cell, steps):
+        super().__init__()
+        self.cell = cell
+        self.steps = steps
+
+    def forward(self, codes):
+        """Return (batch, steps, hidden_size) from (batch, n_components)."""
+        states, _ = self.cell(codes.unsqueeze(1).expand(-1, self.steps, -1))
+        return states
+
+
+class Layer(NamedTuple):
+    """What a layer of a network makes of one row."""
+
+    part: str
+    name: str
+    shape: tuple
+    n_weights: int
+    n_products: int
+
+
+def list_layers(module, X):
+    """Pass rows through an autoencoder and list the layers that they meet.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Has ``encode`` and ``decode``; put into evaluation mode.
+    X : torch.Tensor of shape (n_rows, n_features)
+        Rows; their values do not matter.
+
+    Returns
+    -------
+    list of Layer
+        In the order of computation: the part it belongs to ("encode" or "decode"), the name
+        of its class, the shape of its output without the rows, its own number of weights, and of
+        multiplications of weights for each row, which a convolution or a recurrent layer has
+        more of.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import MLPAutoencoder, list_layers
+    >>> module = MLPAutoencoder(n_features=64, n_components=2, hidden_layer_sizes=())
+    >>> layers = list_layers(module, torch.zeros(1, 64))
+    >>> [(layer.part, layer.shape, layer.n_weights) for layer in layers]
+    [('encode', (2,), 130), ('decode', (64,), 192)]
+    """
+    layers, part = [], "encode"
+
+    def note(layer, inputs, output):
+        output = output[0] if isinstance(output, tuple) else output
+        if not isinstance(output, torch.Tensor):
+            return  # a layer of the user's with a result of its own kind
+        n_weights = sum(weight.numel() for weight in layer.parameters())
+        # Each weight of a matrix is used once for each position of an image or step.
+        is_transposed = isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d))
+        values = inputs[0] if is_transposed else output
+        channel_axis = 1 if isinstance(layer, CONVOLUTIONS) else -1
+        n_positions = values.numel() // max(1, values.shape[channel_axis] * len(X))
+        n_products = n_positions * n_weights
+        shape = tuple(output.shape[1:])
+        layers.append(Layer(part, type(layer).__name__, shape, n_weights, n_products))
+
+    leaves = [layer for layer in module.modules() if not any(True for _ in layer.children())]
+    handles = [layer.register_forward_hook(note) for layer in leaves]
+    try:
+        with torch.inference_mode():
+            codes = module.eval().encode(X)
+            part = "decode"
+            module.decode(codes)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return layers
+
+
+#: Layers whose channels are the second axis.
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+
+
+def _n_encoded(n_components, latent):
+    """Return how many numbers the encoder gives: a normal distribution has two per code."""
+    return 2 * n_components if latent == "gaussian" else n_components
+
+
+def _activation(name):
+    """Return a fresh activation in a list, which is empty for the identity."""
+    build = look_up("activation", name, ACTIVATIONS)
+    return [] if build is nn.Identity else [build()]
+
+
+def _stack(layers, activation, norm, dropout, last_activation):
+    """Put an activation behind each layer; for hidden layers norm before it, dropout behind."""
     modules = []
-    for layer in layers:
-        is_last = layer is layers[-1]
-        build = look_up("activation", last_activation if is_last else activation, ACTIVATIONS)
+    for layer in layers[:-1]:
         modules.append(layer)
-        if build is not nn.Identity:
-            modules.append(build())
-        if dropout and not is_last:
+        if norm is not None:
+            modules.append(look_up("norm", norm, NORMS)(len(layer.bias)))
+        modules += _activation(activation)
+        if dropout:
             modules.append(nn.Dropout(dropout))
-    return nn.Sequential(*modules)
+    return nn.Sequential(*modules, layers[-1], *_activation(last_activation))
+
+
+def _split(layers):
+    """Split a sequence before each layer that has a matrix."""
+    starts = [i for i, layer in enumerate(layers) if isinstance(layer, (nn.Linear, Transposed))]
+    return [layers[start:stop] for start, stop in pairwise([*starts, len(layers)])]
+
+
+def _mirror(size, n_layers, kernel_size, stride, padding, pool):
+    """Plan a stack of convolutions and its mirror image along one axis.
+
+    Parameters
+    ----------
+    size : int
+        Size of the images along this axis.
+    n_layers, kernel_size, stride, padding, pool : int
+        Of the stack; each layer has the same.
+
+    Returns
+    -------
+    list of (int, int, int)
+        For each layer, the size after it, and the padding and the output padding of the transposed
+        convolution that leads back to the size before it. Its output has
+        ``(size - 1) * stride * pool - 2 * padding + kernel_size + output_padding`` elements.
+    """
+    plan = _plan(size, n_layers, kernel_size, stride, padding, pool)
+    if plan is not None:
+        return plan
+    geometry = (n_layers, kernel_size, stride, padding, pool)
+    others = sorted(range(1, 4 * size + 64), key=lambda other: abs(other - size))
+    near = sorted([other for other in others if _plan(other, *geometry)][:4])
+    raise ValueError(
+        f"{n_layers} convolutions with kernel_size={kernel_size}, stride={stride}, "
+        f"padding={padding} and pool={pool} cannot be mirrored for images of size {size} along an "
+        f"axis. Sizes near it that can: {', '.join(map(str, near)) or 'none'}. Or use fewer "
+        "channels, or another stride or pool."
+    )
+
+
+def _plan(size, n_layers, kernel_size, stride, padding, pool):
+    """Return what ``_mirror`` does, or None where there is no mirror image."""
+    plan, step = [], stride * pool
+    for _ in range(n_layers):
+        after = ((size + 2 * padding - kernel_size) // stride + 1) // pool
+        excess = (after - 1) * step + kernel_size - size
+        undo = max(0, (excess + 1) // 2)
+        extra = 2 * undo - excess
+        if after < 1 or extra >= step:
+            return None
+        plan.append((after, undo, extra))
+        size = after
+    return plan
 
 
 def _initialize(module, weight_init, activation):
-    """Draw the initial weights of every linear layer in place."""
+    """Draw the initial weights of every layer that has a matrix, in place."""
     if weight_init == "auto":
         if activation != "selu":
             return
@@ -256,7 +764,9 @@ def _initialize(module, weight_init, activation):
     else:
         draw, options = nn.init.normal_, {"std": float(weight_init)}
     for layer in module.modules():
-        if isinstance(layer, nn.Linear):
-            draw(layer.weight, **options)
-        if isinstance(layer, (nn.Linear, Transposed)):
-            nn.init.zeros_(layer.bias)
+        if isinstance(layer, (nn.Linear, Transposed, *CONVOLUTIONS, *CELLS.values())):
+            for name, weight in layer.named_parameters():
+                if "bias" in name:
+                    nn.init.zeros_(weight)
+                else:
+                    draw(weight, **options)
