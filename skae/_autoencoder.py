@@ -20,13 +20,29 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skae import _net, _runtime
 from skae.architectures import MLP, Architecture, build_module
-from skae.losses import LOSSES, SCALE_POWER
-from skae.modules import look_up
+from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
+from skae.modules import LATENTS, MLPAutoencoder, keeps_units, look_up
 
 __all__ = ["AutoencoderTransformer"]
 
 #: Parameters that say how to train: a change of them needs no other network.
-SETTINGS = ("optimizer", "lr", "batch_size", "device")
+SETTINGS = (
+    "corruption",
+    "corruption_level",
+    "penalty",
+    "alpha",
+    "alpha_warmup",
+    "target_activation",
+    "optimizer",
+    "lr",
+    "weight_decay",
+    "batch_size",
+    "callbacks",
+    "device",
+)
+
+#: Those of them that say what to minimise.
+OBJECTIVE = SETTINGS[:6]
 
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
@@ -58,12 +74,47 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The network: an object of :mod:`skae.architectures`, or any callable ``(n_features,
         n_components) -> torch.nn.Module`` with methods ``encode`` and ``decode``. None is
         ``MLP()``: one hidden layer of 256 ReLU units on either side.
+    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        What codes are: free numbers; points of the unit sphere, for which the encoder gives
+        the direction; or means of normal distributions, of which training draws
+        (a variational autoencoder; Kingma & Welling, 2014). The latter two need an
+        object of :mod:`skae.architectures`.
     loss : {"mse", "mae", "huber", "bce"} or callable, default="mse"
         What training minimises: mean squared error; mean absolute error, where outlying
         values should count less; Huber's loss (Huber, 1964), quadratic up to one standard
         deviation of X and linear beyond; or binary cross-entropy for X in [0, 1], for which the
         decoder gives logits and ``inverse_transform`` their sigmoid. A callable
         ``loss(output, target)`` takes and returns torch tensors, one value per element.
+    corruption : {"gaussian", "masking", "salt_pepper"}, callable or None, default=None
+        What the network is shown in training, instead of the rows that it is to give
+        (denoising; Vincent et al., 2008), drawn anew for each batch: rows with normal noise;
+        with elements set to 0; with elements set to the batch's largest or smallest
+        value. This is done in the network's units: centred and divided by the standard
+        deviation of X for "mse", "mae" and "huber", those of X for others. A callable
+        ``corruption(X, generator)`` takes a tensor in the units of X and a ``torch.Generator``
+        and returns a tensor of the same shape.
+    corruption_level : float, default=0.2
+        Standard deviation of the noise, or probability for an element to be set. More
+        makes codes rely on more of the columns together.
+    penalty : {"l1", "kl", "contractive"} or None, default=None
+        What is added to the loss, ``alpha`` times: the sum of the absolute codes; the
+        divergence of each code's mean from ``target_activation`` (Ng, 2011), for codes in (0, 1)
+        as ``latent_activation="sigmoid"`` gives them; or the squared Frobenius norm of the
+        codes' derivatives by the network's input (Rifai et al., 2011).
+    alpha : float, default=1e-3
+        Weight of the penalty beside the loss, which is a mean over columns. For
+        ``latent="gaussian"``, weight of the divergence from the standard normal distribution,
+        summed over codes: the beta of Higgins et al. (2017), divided by the number of
+        columns. Larger makes codes sparser, flatter or more normal, and reconstructions worse.
+    alpha_warmup : int, default=0
+        Epochs over which ``alpha`` grows from 0 to its value. Longer lets a variational
+        code come to use before it is pressed.
+    target_activation : float, default=0.05
+        Mean of each code that ``penalty="kl"`` asks for, in (0, 1).
+    pretrain : {"layerwise"} or None, default=None
+        Whether ``fit`` first trains each layer with its mirror image by itself, on the
+        codes of the layer before (Bengio et al., 2007), for ``max_epochs`` each. For
+        :class:`~skae.architectures.MLP`.
     optimizer : {"adam", "adamw", "sgd", "lbfgs"} or torch optimiser class, default="adam"
         How weights are updated. "sgd" has Nesterov momentum of 0.9. "lbfgs" takes all rows
         at once, up to 20 iterations per epoch, with a line search in place of ``lr``: precise on
@@ -71,6 +122,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         and ``lr``.
     lr : float, default=3e-3
         Learning rate, positive. Larger learns faster until training becomes unstable.
+    weight_decay : float or None, default=None
+        Pull of all weights towards 0, as the optimiser takes it. None is the optimiser's
+        own: 0.01 for "adamw", 0 for others. Larger regularises more.
     batch_size : int or "auto", default="auto"
         Rows per step of the optimiser, at least 1. Larger batches are faster per row and take
         fewer steps per epoch. "auto" is 64, and from 16,384 rows on as many as make 256 steps an
@@ -90,12 +144,16 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         None trains for ``max_epochs`` whatever happens.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the fit before.
+    callbacks : list of skorch callbacks or None, default=None
+        For schedules of the learning rate, clipping of gradients, logs and the like
+        (:mod:`skorch.callbacks`). Copies of them hear of the training; they are found in
+        ``net_.callbacks_``.
     device : str, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is one and
         X is float32, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Decides initial weights, order of rows, held-out rows and dropout. Pass an int
-        for the same result on each call of ``fit``.
+        Decides initial weights, order of rows, held-out rows, dropout, corruption and
+        variational codes. Pass an int for the same result on each call of ``fit``.
     verbose : int, default=0
         1 shows a progress line on standard error.
 
@@ -110,7 +168,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     net_ : skorch.NeuralNet
         The net that trained it, with its optimiser and history.
     loss_curve_ : ndarray of shape (n_iter_,)
-        Mean training loss of each epoch, in the units of X.
+        Mean of what training minimised in each epoch, penalty included, in the units of X.
     validation_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
     best_loss_ : float
@@ -139,6 +197,22 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Hinton & Salakhutdinov (2006), "Reducing the dimensionality of data with neural
     networks", *Science* 313.
 
+    Bengio, Lamblin, Popovici & Larochelle (2007), "Greedy layer-wise training of deep networks",
+    *NeurIPS*.
+
+    Vincent, Larochelle, Bengio & Manzagol (2008), "Extracting and composing robust features with
+    denoising autoencoders", *ICML*.
+
+    Rifai, Vincent, Muller, Glorot & Bengio (2011), "Contractive auto-encoders: explicit
+    invariance during feature extraction", *ICML*.
+
+    Ng (2011), "Sparse autoencoder", CS294A lecture notes, Stanford University.
+
+    Kingma & Welling (2014), "Auto-encoding variational Bayes", *ICLR*.
+
+    Higgins et al. (2017), "beta-VAE: learning basic visual concepts with a constrained
+    variational framework", *ICLR*.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -156,9 +230,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "architecture": [None, HasMethods("build"), callable],
+        "latent": [StrOptions(set(LATENTS))],
         "loss": [str, callable],
+        "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
+        "corruption_level": [Interval(Real, 0, None, closed="left")],
+        "penalty": [StrOptions({"l1", "kl", "contractive"}), None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha_warmup": [Interval(Integral, 0, None, closed="left")],
+        "target_activation": [Interval(Real, 0, 1, closed="neither")],
+        "pretrain": [StrOptions({"layerwise"}), None],
         "optimizer": [str, callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
@@ -166,6 +249,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -176,9 +260,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_components="auto",
         *,
         architecture=None,
+        latent="euclidean",
         loss="mse",
+        corruption=None,
+        corruption_level=0.2,
+        penalty=None,
+        alpha=1e-3,
+        alpha_warmup=0,
+        target_activation=0.05,
+        pretrain=None,
         optimizer="adam",
         lr=3e-3,
+        weight_decay=None,
         batch_size="auto",
         max_epochs="auto",
         early_stopping=False,
@@ -186,15 +279,25 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_iter_no_change=5,
         tol=1e-4,
         warm_start=False,
+        callbacks=None,
         device="auto",
         random_state=None,
         verbose=0,
     ):
         self.n_components = n_components
         self.architecture = architecture
+        self.latent = latent
         self.loss = loss
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.penalty = penalty
+        self.alpha = alpha
+        self.alpha_warmup = alpha_warmup
+        self.target_activation = target_activation
+        self.pretrain = pretrain
         self.optimizer = optimizer
         self.lr = lr
+        self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.early_stopping = early_stopping
@@ -202,6 +305,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.callbacks = callbacks
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -257,7 +361,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             if continues:
                 self._check_same_network()
                 self._settings = self._resolve_settings(len(X))
-                self._make_net(self.module_, _net.dtype_of(self.module_))
+                self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
             else:
                 self._start(X, mean, weight)
             rows, valid = _net.make_rows(X, weight, shuffle=True), None
@@ -265,6 +369,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 # Not the net's generator: with the same seed, the same rows are held out again.
                 generator = _runtime.make_generator(self._settings["seed"])
                 rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
+            if self.pretrain is not None and not continues:
+                self._pretrain(rows, valid)
             converged = self._train(rows, valid, self.max_epochs)
             self.mean_, self._weight_seen = mean, total
         if not converged and self.tol is not None and self.max_epochs != "auto":
@@ -334,7 +440,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             The codes, float32 for float32 rows and float64 for others; the same at each call.
         """
         check_is_fitted(self)
-        return _net.infer(self.module_, "encode", self._check_rows(X))
+        return self.net_.apply("encode", self._check_rows(X))
 
     def inverse_transform(self, X):
         """Return the rows that codes stand for.
@@ -426,11 +532,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return -self._squared_errors(X) / X.shape[1]
 
     def _decode(self, codes):
-        output = _net.infer(self.module_, "decode", codes)
+        output = self.net_.apply("decode", codes)
         return expit(output, out=output) if self._loss == "bce" else output
 
     def _reconstruct(self, X):
-        return self._decode(_net.infer(self.module_, "encode", X))
+        return self._decode(self.net_.apply("encode", X))
 
     def _squared_errors(self, X):
         """Return the squared error of each row, summed over columns, block by block."""
@@ -441,8 +547,20 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return errors
 
     def _check_rows(self, X, reset=False):
-        """Return X as a C-contiguous array of float32 or float64 with the right columns."""
+        """Return X as a C-contiguous array of float32 or float64 with the right columns.
+
+        Images or sequences of the architecture's ``input_shape`` become rows.
+        """
         X = _runtime.as_array(X)
+        shape = getattr(self.architecture, "input_shape", None)
+        if shape is not None and len(np.shape(X)) == len(shape) + 1:
+            X = np.asarray(X)
+            if any(size not in (-1, found) for size, found in zip(shape, X.shape[1:])):
+                raise ValueError(
+                    f"X has rows of shape {X.shape[1:]}, but input_shape={shape}: pass rows of "
+                    "that shape or flat rows."
+                )
+            X = X.reshape(len(X), -1)
         return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
 
     def _check_training_rows(self, X, sample_weight, reset):
@@ -460,6 +578,21 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _start(self, X, mean, weight):
         """Build a network with fresh weights, and the net that trains it."""
+        self._check_objective()
+        self.n_components_ = self._resolve_n_components()
+        self._architecture, self._loss = self._resolve_architecture(), self.loss
+        self._latent = self.latent
+        self._settings = self._resolve_settings(len(X))
+        self.module_ = module = self._build_module()
+        self._uses_standard_units = keeps_units(module) and self._may_use_standard_units()
+        _net.check_module(module, X[:2], self.n_components_)
+        self.net_ = self._make_net(module, X.dtype)
+        if self._uses_standard_units:
+            module.use_units(mean, _spread(X, mean, weight))
+        self.loss_curve_, self.validation_curve_ = np.empty(0), None
+
+    def _check_objective(self):
+        """Raise an error if what is to be minimised is not known or does not go together."""
         if isinstance(self.loss, str):
             look_up("loss", self.loss, LOSSES)
         elif isinstance(self.loss, type):
@@ -467,21 +600,41 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 f"loss={self.loss.__name__} is a class; pass an instance, such as "
                 f"{self.loss.__name__}(reduction='none')."
             )
-        self.n_components_ = self._resolve_n_components()
-        self._architecture, self._loss = self._resolve_architecture(), self.loss
-        self._settings = self._resolve_settings(len(X))
-        module = self._build_module()
-        self._uses_standard_units = _net.keeps_units(module) and self._may_use_standard_units()
-        _net.check_module(module, X[:2], self.n_components_)
-        self._make_net(module, X.dtype)
-        if self._uses_standard_units:
-            module.use_units(mean, _spread(X, mean, weight))
-        self.loss_curve_, self.validation_curve_ = np.empty(0), None
+        if self.corruption in ("masking", "salt_pepper") and self.corruption_level > 1:
+            raise ValueError(
+                f"corruption_level={self.corruption_level} is a probability for "
+                f"corruption={self.corruption!r}: use a value in [0, 1]."
+            )
+        if self.corruption is not None and self._parameter("padding_value") is not None:
+            raise ValueError(
+                "corruption would hide which steps are padding: use corruption=None, or "
+                "padding_value=None in the architecture."
+            )
+        if self.penalty is not None and self.latent == "gaussian":
+            raise ValueError(
+                f"penalty={self.penalty!r} does not go with latent='gaussian', whose own "
+                "penalty alpha weighs: use penalty=None."
+            )
+        if self.penalty == "kl" and self._parameter("latent_activation") not in (None, "sigmoid"):
+            raise ValueError(
+                "penalty='kl' needs codes in (0, 1): set latent_activation='sigmoid' in the "
+                "architecture, as in MLP(latent_activation='sigmoid')."
+            )
+        if self.latent == "sphere" and self.n_components == 1:
+            raise ValueError(
+                "n_components=1 leaves two points with latent='sphere': use at least 2."
+            )
+
+    def _parameter(self, name):
+        """Return a parameter of the architecture, or None if it has no such."""
+        architecture = MLP() if self.architecture is None else self.architecture
+        has_it = isinstance(architecture, Architecture) and hasattr(architecture, name)
+        return getattr(architecture, name) if has_it else None
 
     def _resolve_n_components(self):
         """Return the number of codes asked for."""
         if self.n_components == "auto":
-            return max(1, min(32, self.n_features_in_ // 2))
+            return max(2 if self.latent == "sphere" else 1, min(32, self.n_features_in_ // 2))
         return int(self.n_components)
 
     def _resolve_settings(self, n_rows):
@@ -521,30 +674,29 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _build_module(self):
         """Build the network from the kept architecture; all it draws comes from the kept seed."""
         with _runtime.seeded(_runtime.make_generator(self._settings["seed"])):
-            return build_module(self._architecture, self.n_features_in_, self.n_components_)
+            return build_module(
+                self._architecture, self.n_features_in_, self.n_components_, self._latent
+            )
 
-    def _make_net(self, module, dtype, fallback=False):
-        """Put a net with the kept settings around a module."""
-        settings = self._settings
-        self.module_ = module
-        self.net_ = _net.make_net(
-            module,
-            loss=self._loss,
-            optimizer=settings["optimizer"],
-            lr=settings["lr"],
-            batch_size=settings["batch_size"],
-            n_rows=settings["n_rows"],
-            dtype=dtype,
-            device=_runtime.resolve_device(settings["device"], dtype, fallback),
-            seed=settings["seed"],
-            standard_units=self._uses_standard_units,
-        )
+    def _make_net(self, module, dtype, fallback=False, **changes):
+        """Return a net with the kept settings, but for some changes, around a module."""
+        parameters = {
+            "loss": self._loss,
+            "n_features": self.n_features_in_,
+            "standard_units": self._uses_standard_units,
+            **self._settings,
+            **changes,
+        }
+        device = _runtime.resolve_device(parameters.pop("device"), dtype, fallback)
+        objective = {name: parameters.pop(name) for name in ("loss", *OBJECTIVE)}
+        return _net.make_net(module, objective, dtype=dtype, device=device, **parameters)
 
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
         for name, now, fitted in (
             ("n_components", self._resolve_n_components(), self.n_components_),
             ("architecture", self._resolve_architecture(), self._architecture),
+            ("latent", self.latent, self._latent),
             ("loss", self.loss, self._loss),
         ):
             if _identity(now) != _identity(fitted):
@@ -560,13 +712,36 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         changed = {name: getattr(self, name) for name in SETTINGS}
         if not changed.items() <= self._settings.items():
             self._settings = {**self._settings, **changed}
-            self._make_net(self.module_, _net.dtype_of(self.module_))
+            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+
+    def _pretrain(self, rows, valid):
+        """Train each layer of the network by itself, on the codes of the layer before."""
+        if not isinstance(self.module_, MLPAutoencoder):
+            raise ValueError(
+                f"pretrain={self.pretrain!r} needs the layers of an MLP, got "
+                f"architecture={self._architecture!r}: use pretrain=None."
+            )
+        levels = self.module_.levels()
+        for level in levels:
+            changes = {"callbacks": None, "n_features": rows.X.shape[1]}
+            if level is not levels[0]:
+                changes.update(loss="mse", standard_units=False)
+            if level is not levels[-1]:
+                changes.update(penalty=None)
+            net = self._make_net(level, _net.dtype_of(level), **changes)
+            net.train(rows, valid, self._stopping(rows, net), verbose=self.verbose)
+            codes = _runtime.as_tensor(net.apply("encode", _runtime.as_array(rows.X)))
+            rows, valid = rows._replace(X=codes), valid and valid._replace(X=codes)
+
+    def _stopping(self, rows, net, max_epochs=None):
+        """Return when to end training."""
+        n_epochs = _net.resolve_max_epochs(max_epochs or self.max_epochs, len(rows.index), net)
+        return _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
 
     def _train(self, rows, valid, max_epochs):
         """Train the net on rows and note how the losses went."""
         net = self.net_
-        n_epochs = _net.resolve_max_epochs(max_epochs, len(rows.index), net)
-        stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
+        stopping = self._stopping(rows, net, max_epochs)
         first = len(net.history)
         converged = net.train(rows, valid, stopping, verbose=self.verbose)
         curve = net.history[first:, "train_loss"]
@@ -593,9 +768,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
-            module = self._build_module()
+            self.module_ = module = self._build_module()
             _net.set_weights(module, state["module_"])
-            self._make_net(module, _net.dtype_of(module), fallback=True)
+            self.net_ = self._make_net(module, _net.dtype_of(module), fallback=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from skae.losses import GRADIENTS, mean_loss
-from skae.modules import MLPAutoencoder
+from skae.modules import Level, MLPAutoencoder
 
 aten = torch.ops.aten
 
@@ -63,13 +63,14 @@ class Backprop:
         self.views = {}
 
     @torch.no_grad()
-    def __call__(self, target, weight=None):
+    def __call__(self, inputs, target, weight=None):
         """Write the gradients of a batch into the parameters and return its loss.
 
         Parameters
         ----------
-        target : torch.Tensor of shape (batch, n_features)
-            Rows in standard units: input and target at once.
+        inputs, target : torch.Tensor of shape (batch, n_features)
+            What the network is shown and what it should give, in standard units; the same unless
+            the input is corrupted.
         weight : torch.Tensor of shape (batch,) or None, default=None
             Weight of each row.
 
@@ -79,8 +80,7 @@ class Backprop:
             The mean loss, a scalar.
         """
         outputs, deltas = self._views(len(target))
-        inputs = [target, *outputs[:-1]]
-        layers = list(zip(self.layers, self.activations, inputs, outputs, deltas))
+        layers = list(zip(self.layers, self.activations, [inputs, *outputs[:-1]], outputs, deltas))
 
         for (W, b, _, _), activation, x, y, _ in layers:
             torch.addmm(b, x, W.t(), out=y)
@@ -115,7 +115,8 @@ class Backprop:
 def is_plain(module, loss):
     """Tell whether the gradients of a module and a loss are written out here."""
     return (
-        type(module) is MLPAutoencoder
+        type(module) in (MLPAutoencoder, Level)
+        and module.latent == "euclidean"
         and isinstance(loss, str)
         and all(weight.requires_grad for weight in module.parameters())
         and all(

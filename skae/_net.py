@@ -13,13 +13,23 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
+from skae._objective import Objective
 from skae._runtime import as_tensor, few_threads, make_generator, seeded
-from skae.losses import SCALE_POWER, mean_loss
-from skae.modules import Autoencoder, MLPAutoencoder, look_up
+from skae.losses import SCALE_POWER
+from skae.modules import (
+    BatchNorm,
+    ConvAutoencoder,
+    Level,
+    MLPAutoencoder,
+    RecurrentAutoencoder,
+    keeps_units,
+    list_layers,
+    look_up,
+)
 
 #: Optimisers by name, with the settings that make them good here. ``fused`` updates all
 #: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1.
@@ -62,10 +72,15 @@ def resolve_batch_size(batch_size, n_rows, optimizer):
     "auto" is 64, and from 16,384 rows on as many as make 256 steps an epoch, up to 256 rows.
     L-BFGS takes all rows, because its line search needs the same loss at each call.
     """
-    optimizer = getattr(optimizer, "func", optimizer)  # of a functools.partial
-    if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS):
+    if is_lbfgs(optimizer):
         return sys.maxsize
     return max(64, min(256, n_rows // 256)) if batch_size == "auto" else batch_size
+
+
+def is_lbfgs(optimizer):
+    """Tell whether a class of optimisers, perhaps with settings, is L-BFGS."""
+    optimizer = getattr(optimizer, "func", optimizer)  # of a functools.partial
+    return isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS)
 
 
 def resolve_max_epochs(max_epochs, n_rows, net):
@@ -173,24 +188,6 @@ class Batches:
             )
 
 
-class ReconstructionLoss(nn.Module):
-    """The criterion of the net: a loss that knows the weights of rows.
-
-    Parameters
-    ----------
-    loss : str or callable
-        As in :func:`skae.losses.mean_loss`.
-    """
-
-    def __init__(self, loss):
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, output, target, weight=None):
-        """Return the mean loss of a batch."""
-        return mean_loss(self.loss, output, target, weight)
-
-
 def show_progress(epoch, max_epochs, losses, is_last):
     """Show one line on standard error: rewritten on a terminal, its last state in a log."""
     if not (is_last or sys.stderr.isatty()):
@@ -219,14 +216,17 @@ class AutoencoderNet(NeuralNet):
     standard_units : bool
         Whether the loss is computed in the standard units of an
         :class:`skae.modules.Autoencoder` instead of the units of X.
+    n_features : int
+        Number of columns of X.
     **kwargs
         Of :class:`skorch.NeuralNet`.
     """
 
-    def __init__(self, module, *, generator, standard_units, **kwargs):
+    def __init__(self, module, *, generator, standard_units, n_features, **kwargs):
         super().__init__(module, **kwargs)
         self.generator = generator
         self.standard_units = standard_units
+        self.n_features = n_features
 
     def train(self, rows, valid, stopping, verbose=0):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
@@ -252,13 +252,13 @@ class AutoencoderNet(NeuralNet):
         ValueError
             If a loss is not finite.
         """
-        n_weights = sum(weight.numel() for weight in self.module_.parameters())
         slices = batch_slices(len(rows.index), self.batch_size)
         n_rows = max(batch.stop - batch.start for batch in slices)
-        with self._restored_on_error(), few_threads(n_weights, n_rows):
+        objective = self.criterion_
+        with self._restored_on_error(), few_threads(self.n_products_, n_rows):
             if self.flat_ is not None:
                 self.flat_.link()
-            if is_plain(self.module_, self.criterion_.loss):
+            if is_plain(self.module_, objective.loss) and objective.penalty is None:
                 self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
             self.notify("on_train_begin", X=rows.X)
             converged = self._train_epochs(rows, valid, stopping, verbose)
@@ -279,6 +279,8 @@ class AutoencoderNet(NeuralNet):
             # With a floor: a loss that falls towards 0 would make relative progress for ever.
             size = max(abs(loss), 1e-4 * abs(first))
             progresses = tol is None or best - loss > tol * size
+            if len(self.history) <= self.criterion_.alpha_warmup:  # another loss each epoch
+                best, best_weights, progresses = np.inf, None, True
             idle = 0 if progresses else idle + 1
             if loss < best:
                 best = loss
@@ -314,9 +316,17 @@ class AutoencoderNet(NeuralNet):
         return []
 
     def initialize_module(self):
-        """Take the module and note whether it may draw random numbers."""
+        """Take the module and note what it is like."""
         super().initialize_module()
-        self.may_draw_ = may_draw(self.module_)
+        module = self.module_
+        self.may_draw_ = may_draw(module)
+        self.batch_norms_ = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
+        weight = next(module.parameters())
+        with seeded(make_generator(0)):
+            X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
+            layers = list_layers(module, X)
+        self.n_products_ = sum(layer.n_products for layer in layers)
+        self.widest_ = max(self.n_features, *(int(np.prod(layer.shape)) for layer in layers))
         self.backprop_ = None  # until training begins
         return self
 
@@ -362,14 +372,17 @@ class AutoencoderNet(NeuralNet):
     def train_step(self, batch, **fit_params):
         """Take one step of the optimiser."""
         X, weight = batch
-        target = self.module_.standardize(X) if self.standard_units else X
+        inputs = target = self._standardize(X)
+        if self.criterion_.corruption is not None:
+            with seeded(self.generator):
+                inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
 
         def closure():
             if self.backprop_ is not None:
-                loss = self.backprop_(target, weight)
+                loss = self.backprop_(inputs, target, weight)
             else:
                 self._clear_gradients()
-                loss = self._loss(target, weight)
+                loss = self._objective(inputs, target, weight)
                 loss.backward()
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
@@ -379,21 +392,59 @@ class AutoencoderNet(NeuralNet):
         return {"loss": self.optimizer_.step(closure)}
 
     def validation_step(self, batch, **fit_params):
-        """Compute the loss of a batch."""
+        """Compute what is minimised for a batch, as it is in evaluation mode."""
         X, weight = batch
-        with torch.inference_mode():
-            target = self.module_.standardize(X) if self.standard_units else X
-            return {"loss": self._loss(target, weight)}
+        with torch.no_grad():
+            target = self._standardize(X)
+            return {"loss": self._objective(target, target, weight).detach()}
 
-    def _loss(self, target, weight):
-        """Return the mean loss of rows, by way of autograd."""
+    def apply(self, method, X):
+        """Apply a method of the module to the rows of an array, in batches of bounded memory.
+
+        Computes in the wider dtype of the two, so that float64 rows keep their precision in a
+        float32 network's codes, and returns the dtype of X.
+
+        Parameters
+        ----------
+        method : {"encode", "decode"}
+            What to apply, in evaluation mode.
+        X : ndarray of shape (n_samples, n_columns), float32 or float64
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            In the dtype of X.
+        """
         module = self.module_
+        rows, weight = as_tensor(X), next(module.parameters())
+        dtype = torch.promote_types(weight.dtype, rows.dtype)
+        if dtype != weight.dtype:
+            module = copy.deepcopy(module).to(dtype)
+        slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // self.widest_))
+        copies = not keeps_units(module)  # others might write to what they are given
+        draws = seeded(make_generator(0)) if self.may_draw_ else nullcontext()
+        function, output = getattr(module.eval(), method), None
+        with torch.inference_mode(), few_threads(self.n_products_, slices[0].stop), draws:
+            for batch in slices:
+                values = function(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
+                if output is None:
+                    output = np.empty((len(X), values.shape[1]), X.dtype)
+                output[batch] = values
+        return output
+
+    def _standardize(self, X):
+        """Return rows in the units in which the loss is computed."""
+        return self.module_.standardize(X) if self.standard_units else X
+
+    def _objective(self, inputs, target, weight):
+        """Return what is minimised for a batch, by way of autograd."""
+        for layer in self.batch_norms_:
+            layer.row_weight = weight
         with seeded(self.generator) if self.may_draw_ else nullcontext():
-            if self.standard_units:
-                output = module.decoder(module.encoder(target))
-            else:
-                output = module.decode(module.encode(target))
-        return self.criterion_(output, target, weight)
+            return self.criterion_.evaluate(
+                self.module_, inputs, target, weight, len(self.history), self.generator
+            )
 
     def _clear_gradients(self):
         if self.flat_ is None:
@@ -426,11 +477,14 @@ class AutoencoderNet(NeuralNet):
 
 def make_net(
     module,
+    objective,
     *,
-    loss,
     optimizer,
     lr,
+    weight_decay,
     batch_size,
+    callbacks,
+    n_features,
     n_rows,
     dtype,
     device,
@@ -443,14 +497,20 @@ def make_net(
     ----------
     module : torch.nn.Module
         Has ``encode`` and ``decode``; trained in place.
-    loss : str or callable
-        As in :func:`skae.losses.mean_loss`; a module is copied.
+    objective : dict
+        What to minimise: the parameters of :class:`skae._objective.Objective`.
     optimizer : str or callable
         A key of ``OPTIMIZERS``, or what builds an optimiser of torch from weights and ``lr``.
     lr : float
         Learning rate.
+    weight_decay : float or None
+        As the optimiser takes it; None leaves it to the optimiser.
     batch_size : int or "auto"
         Rows per step.
+    callbacks : list or None
+        Callbacks of skorch; copied.
+    n_features : int
+        Number of columns of X.
     n_rows : int
         Rows to expect, for ``batch_size="auto"``.
     dtype : numpy.dtype
@@ -470,7 +530,8 @@ def make_net(
     Raises
     ------
     ValueError
-        If the optimiser is not known or the module has nothing to train.
+        If the optimiser is not known, a setting does not go with it or with skae's training, or
+        the module has nothing to train.
     """
     if not any(weight.requires_grad for weight in module.parameters()):
         raise ValueError(
@@ -480,16 +541,38 @@ def make_net(
     dtype, options = TORCH_DTYPES[np.dtype(dtype).name], {}
     if isinstance(optimizer, str):
         optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
+    if weight_decay is not None:
+        if is_lbfgs(optimizer):
+            raise ValueError(
+                f"weight_decay={weight_decay} is not known to L-BFGS: use weight_decay=None or "
+                "another optimizer."
+            )
+        options = {**options, "weight_decay": weight_decay}
+    if is_lbfgs(optimizer) and getattr(module, "latent", None) == "gaussian":
+        raise ValueError(
+            "optimizer='lbfgs' needs the same loss at each call, but latent='gaussian' draws "
+            "codes: use optimizer='adam'."
+        )
+    for callback in callbacks or []:
+        if isinstance(callback[1] if isinstance(callback, tuple) else callback, EarlyStopping):
+            raise ValueError(
+                "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
+                "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
+            )
+    if isinstance(objective["loss"], nn.Module):
+        objective = {**objective, "loss": copy.deepcopy(objective["loss"])}
     generator = make_generator(seed)
     batches = {"generator": generator, "dtype": dtype, "device": device}
     return AutoencoderNet(
         module.to(device, dtype),
         generator=generator,
         standard_units=standard_units,
-        criterion=ReconstructionLoss(copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss),
+        n_features=n_features,
+        criterion=Objective(**objective),
         optimizer=optimizer,
         lr=lr,
         batch_size=resolve_batch_size(batch_size, n_rows, optimizer),
+        callbacks=copy.deepcopy(callbacks),
         iterator_train=Batches,
         iterator_valid=Batches,
         train_split=None,
@@ -501,18 +584,10 @@ def make_net(
     ).initialize()
 
 
-def keeps_units(module):
-    """Tell whether a module goes through standard units as ``Autoencoder`` defines it."""
-    return (
-        isinstance(module, Autoencoder)
-        and type(module).encode is Autoencoder.encode
-        and type(module).decode is Autoencoder.decode
-    )
-
-
 def may_draw(module):
-    """Tell whether a module may draw random numbers: all may but plain networks."""
-    return type(module) is not MLPAutoencoder or any(
+    """Tell whether a module may draw random numbers: all may but those that are known not to."""
+    known = (MLPAutoencoder, Level, ConvAutoencoder, RecurrentAutoencoder)
+    return type(module) not in known or any(
         isinstance(layer, nn.Dropout) for layer in module.modules()
     )
 
@@ -572,42 +647,3 @@ def dtype_of(module):
     """Return the NumPy dtype in which a module computes."""
     floating = (weight for weight in module.parameters() if weight.is_floating_point())
     return next(floating).detach().cpu().numpy().dtype
-
-
-def infer(module, method, X):
-    """Apply a method of a module to the rows of an array, in batches of bounded memory.
-
-    Computes in the wider dtype of the two, so that float64 rows keep their precision in a
-    float32 network's codes, and returns the dtype of X.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network; it is put into evaluation mode.
-    method : {"encode", "decode"}
-        What to apply.
-    X : ndarray of shape (n_samples, n_columns), float32 or float64
-        The rows.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_outputs)
-        In the dtype of X.
-    """
-    rows, weight = as_tensor(X), next(module.parameters())
-    dtype = torch.promote_types(weight.dtype, rows.dtype)
-    if dtype != weight.dtype:
-        module = copy.deepcopy(module).to(dtype)
-    n_weights = sum(value.numel() for value in module.parameters())
-    widest = max(X.shape[1], *(max(value.shape, default=1) for value in module.parameters()))
-    slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // widest))
-    copies = not keeps_units(module)  # others might write to what they are given
-    draws = seeded(make_generator(0)) if may_draw(module) else nullcontext()
-    apply, output = getattr(module.eval(), method), None
-    with torch.inference_mode(), few_threads(n_weights, slices[0].stop), draws:
-        for batch in slices:
-            values = apply(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
-            if output is None:
-                output = np.empty((len(X), values.shape[1]), X.dtype)
-            output[batch] = values
-    return output

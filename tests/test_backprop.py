@@ -31,12 +31,13 @@ def test_gradients_equal_those_of_autograd(loss, activation, weighted, sizes):
     backprop = Backprop(module, loss, n_rows=len(X))
     for n_rows in (len(X), len(X) - 1, len(X)):  # batches have two lengths
         rows = target[:n_rows]
+        inputs = rows.flip(0)  # as if they were corrupted
         weight = torch.linspace(0.5, 2, n_rows, dtype=torch.float64) if weighted else None
-        value = backprop(rows, weight)
+        value = backprop(inputs, rows, weight)
         ours = gradients(module)
         for parameter in module.parameters():
             parameter.grad.zero_()
-        expected = mean_loss(loss, module.decoder(module.encoder(rows)), rows, weight)
+        expected = mean_loss(loss, module.decoder(module.encoder(inputs)), rows, weight)
         expected.backward()
         torch.testing.assert_close(value, expected.detach())
         torch.testing.assert_close(ours, gradients(module), rtol=1e-10, atol=1e-14)

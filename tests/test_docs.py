@@ -106,7 +106,8 @@ def test_each_file_imports_only_what_its_place_allows():
         "architectures": {"modules"},
         "_backprop": {"modules", "losses"},
         "_runtime": set(),
-        "_net": {"_backprop", "_runtime", "modules", "losses"},
+        "_objective": {"modules", "losses"},
+        "_net": {"_backprop", "_objective", "_runtime", "modules", "losses"},
         "_autoencoder": {"_net", "_runtime", "architectures", "modules", "losses"},
         "__init__": {"_autoencoder"},
     }
