@@ -9,7 +9,7 @@
 ``skae.losses``
     What training minimises.
 ``skae.datasets``
-    MNIST and Fashion-MNIST.
+    MNIST, Fashion-MNIST and CIFAR-10.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
 with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).
