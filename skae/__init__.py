@@ -8,6 +8,8 @@
     The networks that those build, as torch modules.
 ``skae.losses``
     What training minimises.
+``skae.generation``
+    New rows: on the way between two rows, or drawn from a density of codes.
 ``skae.datasets``
     MNIST, Fashion-MNIST and CIFAR-10.
 
