@@ -8,8 +8,10 @@
     The networks that those build, as torch modules.
 ``skae.losses``
     What training minimises.
+``skae.generation``
+    New rows: on the way between two rows, or drawn from a density of codes.
 ``skae.datasets``
-    MNIST and Fashion-MNIST.
+    MNIST, Fashion-MNIST and CIFAR-10.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
 with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).

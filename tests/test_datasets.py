@@ -2,12 +2,16 @@
 
 import gzip
 import hashlib
+import io
 import struct
 import sys
+import tarfile
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from skae import datasets
 
@@ -31,6 +35,39 @@ def tiny(monkeypatch, tmp_path):
             (tmp_path / name / f"{file_name}-ubyte.gz").write_bytes(content)
     monkeypatch.setenv("SKAE_DATA", str(tmp_path))
     return SimpleNamespace(folder=tmp_path, contents=contents)
+
+
+@pytest.fixture
+def cifar10(monkeypatch, tmp_path):
+    """Write an archive of two records a batch, in the layout of CIFAR-10, and return records."""
+    rng = np.random.RandomState(0)
+    names = ["test_batch.bin", *(f"data_batch_{i}.bin" for i in (2, 1, 3, 4, 5))]  # any order
+    batches = {name: rng.randint(0, 256, (2, 3073)).astype(np.uint8) for name in names}
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, batch in {"readme.html": np.zeros(5, np.uint8), **batches}.items():
+            batch[..., 0] %= 10
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = batch.nbytes
+            archive.addfile(member, io.BytesIO(batch.tobytes()))
+    path = tmp_path / "cifar10" / "cifar-10-binary.tar.gz"
+    path.parent.mkdir()
+    path.write_bytes(content.getvalue())
+    monkeypatch.setattr(datasets, "CIFAR10_MD5", hashlib.md5(content.getvalue()).hexdigest())
+    monkeypatch.setenv("SKAE_DATA", str(tmp_path))
+    records = np.concatenate([batches[name] for name in (*sorted(names)[:5], "test_batch.bin")])
+    return SimpleNamespace(path=path, records=records)
+
+
+def write_jpegs(folder, colours):
+    """Write a zip file of plain images, named part/class/number.jpg, of the colours given."""
+    with zipfile.ZipFile(folder / "cifar10-jpeg.zip", "w") as archive:
+        archive.writestr("train/", b"")
+        archive.writestr("readme.txt", b"not an image")
+        for name, colour in colours.items():
+            content = io.BytesIO()
+            Image.new("RGB", (32, 32), colour).save(content, "jpeg")
+            archive.writestr(name, content.getvalue())
 
 
 @pytest.mark.parametrize("fetch", [datasets.fetch_mnist, datasets.fetch_fashion_mnist])
@@ -82,8 +119,9 @@ def test_missing_files_without_leave_to_download_or_without_pooch(tiny, monkeypa
 
 
 def test_unknown_subset(tiny):
-    with pytest.raises(ValueError, match="subset='valid' must be one of 'train', 'test', 'all'"):
-        datasets.fetch_mnist(subset="valid")
+    for fetch in (datasets.fetch_mnist, datasets.fetch_cifar10):
+        with pytest.raises(ValueError, match="subset='valid' must be one of 'train', 'test', 'al"):
+            fetch(subset="valid")
 
 
 def test_the_folder_is_data_home_else_the_environments_else_the_cache(tiny, monkeypatch):
@@ -98,6 +136,74 @@ def test_the_folder_is_data_home_else_the_environments_else_the_cache(tiny, monk
     (home / "cache").mkdir()
     (home / "cache" / "skae").symlink_to(home)
     assert len(datasets.fetch_mnist().data) == 6
+
+
+def test_cifar10_is_read_channel_first_in_the_order_of_the_batches(cifar10):
+    bunch = datasets.fetch_cifar10(subset="all")
+    assert bunch.data.shape == (12, 3072)
+    assert bunch.data.dtype == np.float32
+    np.testing.assert_array_equal(np.rint(bunch.data * 255), cifar10.records[:, 1:])
+    np.testing.assert_array_equal(bunch.target, cifar10.records[:, 0])
+    assert bunch.target.dtype == np.int64
+    assert bunch.images.shape == (12, 3, 32, 32)
+    assert np.shares_memory(bunch.images, bunch.data)
+    assert bunch.images[3, 1, 2, 5] == bunch.data[3, 1024 + 2 * 32 + 5]  # green, row 2, column 5
+    assert bunch.data.flags.c_contiguous
+    assert len(bunch.target_names) == 10
+    assert "official" in bunch.DESCR
+    X, y = datasets.fetch_cifar10(return_X_y=True)
+    np.testing.assert_array_equal(X, bunch.data[:10])
+    X, y = datasets.fetch_cifar10(subset="test", return_X_y=True)
+    np.testing.assert_array_equal(y, bunch.target[10:])
+
+
+def test_a_changed_cifar10_archive_is_refused(cifar10):
+    cifar10.path.write_bytes(cifar10.path.read_bytes() + b"x")
+    with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz is not .* its MD5 is"):
+        datasets.fetch_cifar10()
+
+
+def test_a_missing_cifar10_archive_is_downloaded(cifar10, monkeypatch):
+    content = cifar10.path.read_bytes()
+    cifar10.path.unlink()
+    with pytest.raises(OSError, match=r"cifar-10-binary.tar.gz is missing and download_if"):
+        datasets.fetch_cifar10(download_if_missing=False)
+    asked = []
+
+    def retrieve(url, known_hash, fname, path):
+        asked.append((url, known_hash))
+        (path / fname).write_bytes(content)
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    assert len(datasets.fetch_cifar10().data) == 10
+    url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    assert asked == [(url, f"md5:{hashlib.md5(content).hexdigest()}")]
+
+
+def test_jpeg_copies_of_cifar10_stand_in_for_the_archive_and_say_so(cifar10):
+    colours = {
+        "train/truck/0002.jpg": (250, 0, 0),
+        "train/cat/0002.jpg": (0, 250, 0),
+        "train/truck/0001.jpg": (0, 0, 250),
+        "test/dog/0001.jpg": (250, 250, 250),
+    }
+    write_jpegs(cifar10.path.parent, colours)
+    assert "official" in datasets.fetch_cifar10().DESCR  # the archive goes first
+    cifar10.path.unlink()
+    bunch = datasets.fetch_cifar10(download_if_missing=False, subset="all")
+    assert "JPEG copies" in bunch.DESCR
+    assert [bunch.target_names[label] for label in bunch.target] == ["truck", "cat", "truck", "dog"]
+    expected = np.array([[0, 0, 250], [0, 250, 0], [250, 0, 0], [250, 250, 250]]) / 255
+    np.testing.assert_allclose(bunch.images.mean(axis=(2, 3)), expected, atol=2 / 255)
+    assert bunch.data.dtype == np.float32
+    assert len(datasets.fetch_cifar10(subset="test").data) == 1
+
+
+def test_jpeg_copies_without_the_subset(cifar10):
+    write_jpegs(cifar10.path.parent, {"train/cat/0001.jpg": (0, 0, 0)})
+    cifar10.path.unlink()
+    with pytest.raises(ValueError, match=r"cifar10-jpeg.zip has no images of subset 'test'"):
+        datasets.fetch_cifar10(subset="test")
 
 
 def test_mnist_itself(mnist):
