@@ -1,5 +1,6 @@
 """AutoencoderTransformer: an autoencoder with the interface of PCA."""
 
+import html
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -531,6 +532,42 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X = self._check_rows(X)
         return -self._squared_errors(X) / X.shape[1]
 
+    def summary(self):
+        """Return a table of the trained network's layers.
+
+        Notebooks show it below the estimator's parameters.
+
+        Returns
+        -------
+        str
+            For each layer, in the order of computation: "encode" or "decode", its kind, the
+            shape of its output for one row, and its number of weights; then their total.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skae import AutoencoderTransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> ae = AutoencoderTransformer(n_components=2, max_epochs=5, tol=None).fit(X)
+        >>> print(ae.summary())
+        part    layer   output  weights
+        encode  Linear  256       1,280
+        encode  ReLU    256           0
+        encode  Linear  2           514
+        decode  Linear  256         768
+        decode  ReLU    256           0
+        decode  Linear  4         1,028
+                total             3,590
+        """
+        check_is_fitted(self)
+        return _net.summarize(self.net_)
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle and hasattr(self, "net_"):
+            bundle["text/html"] += f"<pre>{html.escape(self.summary())}</pre>"
+        return bundle
+
     def _decode(self, codes):
         output = self.net_.apply("decode", codes)
         return expit(output, out=output) if self._loss == "bce" else output
@@ -553,8 +590,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         X = _runtime.as_array(X)
         shape = getattr(self.architecture, "input_shape", None)
-        if shape is not None and len(np.shape(X)) == len(shape) + 1:
-            X = np.asarray(X)
+        if shape is not None and getattr(X, "ndim", 2) == len(shape) + 1:
             if any(size not in (-1, found) for size, found in zip(shape, X.shape[1:])):
                 raise ValueError(
                     f"X has rows of shape {X.shape[1:]}, but input_shape={shape}: pass rows of "
@@ -619,10 +655,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             raise ValueError(
                 "penalty='kl' needs codes in (0, 1): set latent_activation='sigmoid' in the "
                 "architecture, as in MLP(latent_activation='sigmoid')."
-            )
-        if self.latent == "sphere" and self.n_components == 1:
-            raise ValueError(
-                "n_components=1 leaves two points with latent='sphere': use at least 2."
             )
 
     def _parameter(self, name):

@@ -324,9 +324,10 @@ class AutoencoderNet(NeuralNet):
         weight = next(module.parameters())
         with seeded(make_generator(0)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
-            layers = list_layers(module, X)
-        self.n_products_ = sum(layer.n_products for layer in layers)
-        self.widest_ = max(self.n_features, *(int(np.prod(layer.shape)) for layer in layers))
+            self.layers_ = list_layers(module, X)
+        self.n_products_ = sum(layer.n_products for layer in self.layers_)
+        widths = [int(np.prod(layer.shape)) for layer in self.layers_]
+        self.widest_ = max(self.n_features, *widths)
         self.backprop_ = None  # until training begins
         return self
 
@@ -628,6 +629,25 @@ def check_module(module, X, n_components):
                 "architecture takes from (n_features, n_components)."
             )
         rows = output
+
+
+def summarize(net):
+    """Return a table of the layers of a net: shapes of one row's outputs, numbers of weights."""
+    rows = [("part", "layer", "output", "weights")]
+    rows += [
+        (layer.part, layer.name, " x ".join(map(str, layer.shape)), f"{layer.n_weights:,}")
+        for layer in net.layers_
+    ]
+    n_weights = sum(weight.numel() for weight in net.module_.parameters())
+    rows.append(("", "total", "", f"{n_weights:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(w) if i == 3 else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths))
+        )
+        for row in rows
+    )
 
 
 def get_weights(module):

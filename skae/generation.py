@@ -86,7 +86,7 @@ def interpolate(ae, x0, x1, n_steps=10, *, space="latent"):
     return np.asarray(ae.inverse_transform(codes))
 
 
-def sample(ae, X, n_samples=1, *, density="uniform", random_state=None):
+def sample(ae, X, n_samples=1, *, density="kde", random_state=None):
     """Draw new rows: codes from a density that is fitted to the codes of X, decoded.
 
     A decoder is trained on the codes that rows have, and nothing says what it makes of others.
@@ -104,7 +104,7 @@ def sample(ae, X, n_samples=1, *, density="uniform", random_state=None):
         None for "prior".
     n_samples : int, default=1
         Number of rows to draw, at least 1.
-    density : {"uniform", "gaussian", "kde", "prior"} or estimator, default="uniform"
+    density : {"uniform", "gaussian", "kde", "prior"} or estimator, default="kde"
         Where codes are drawn from:
 
         - "uniform": the box between the smallest and largest value of each code; for

@@ -5,9 +5,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import GradientNormClipping
 
 from skae import AutoencoderTransformer
-from skae.architectures import MLP, Linear
+from skae.architectures import MLP, Conv, Linear, Recurrent
 
 
 class OwnModule(torch.nn.Module):
@@ -44,6 +45,30 @@ VARIANTS = [
     AutoencoderTransformer(optimizer=torch.optim.RMSprop),
     AutoencoderTransformer(n_components=2, batch_size=32),
     AutoencoderTransformer(early_stopping=True),
+    AutoencoderTransformer(weight_decay=0.1, max_epochs=5),
+    AutoencoderTransformer(callbacks=[GradientNormClipping(0.1)], max_epochs=5),
+    AutoencoderTransformer(architecture=MLP((32, 16)), pretrain="layerwise", max_epochs=5),
+    AutoencoderTransformer(architecture=MLP((32,), "prelu", norm="batch"), max_epochs=5),
+    AutoencoderTransformer(architecture=MLP((32,), "selu", norm="layer"), max_epochs=5),
+    AutoencoderTransformer(architecture=Conv((1, -1), (4, 4), stride=2), max_epochs=5),
+    AutoencoderTransformer(architecture=Conv((1, -1, 1), (4,), stride=1), max_epochs=5),
+    AutoencoderTransformer(architecture=Recurrent((-1, 1), 8), max_epochs=5),
+    AutoencoderTransformer(
+        architecture=Recurrent((-1, 1), 8, "gru", padding_value=0.0), max_epochs=5
+    ),
+    AutoencoderTransformer(latent="sphere", max_epochs=5),
+    AutoencoderTransformer(latent="gaussian", max_epochs=5),
+    AutoencoderTransformer(corruption="gaussian", max_epochs=5),
+    AutoencoderTransformer(corruption="masking", max_epochs=5),
+    AutoencoderTransformer(corruption="salt_pepper", max_epochs=5),
+    AutoencoderTransformer(penalty="l1", max_epochs=5),
+    AutoencoderTransformer(
+        architecture=MLP(latent_activation="sigmoid"), penalty="kl", max_epochs=5
+    ),
+    AutoencoderTransformer(penalty="contractive", max_epochs=5),
+    AutoencoderTransformer(
+        architecture=MLP((), latent_activation="tanh"), penalty="contractive", max_epochs=5
+    ),
 ]
 
 #: The one check that some variants cannot pass by definition, and why.
@@ -55,6 +80,10 @@ def expected_failures(estimator):
         reason = "rows are split at random, so repeated rows are split otherwise than one of them"
     elif getattr(estimator.architecture, "dropout", 0):
         reason = "dropout draws for each row, so repeated rows are not treated alike"
+    elif estimator.corruption is not None:
+        reason = "corruption draws for each row, so repeated rows are not treated alike"
+    elif estimator.latent == "gaussian":
+        reason = "codes are drawn for each row, so repeated rows are not treated alike"
     else:
         return {}
     return {WEIGHTS_ARE_NOT_REPETITION: reason}

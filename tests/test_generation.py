@@ -213,7 +213,7 @@ def test_wrong_codes_and_angles():
 
 
 def test_uniform_fills_the_box_of_the_codes(rows):
-    drawn = sample(Codes().fit(rows), rows, 2000, random_state=0)
+    drawn = sample(Codes().fit(rows), rows, 2000, density="uniform", random_state=0)
     low, high = rows.min(axis=0), rows.max(axis=0)
     assert (drawn >= low).all()
     assert (drawn <= high).all()
@@ -310,7 +310,7 @@ def test_codes_on_a_sphere_are_drawn_on_it(rows, density):
 
 def test_uniform_on_a_sphere_is_even():
     rows = np.random.RandomState(0).rand(10, 3)  # all in one eighth of it
-    drawn = sample(Codes("sphere").fit(rows), rows, 5000, random_state=0)
+    drawn = sample(Codes("sphere").fit(rows), rows, 5000, density="uniform", random_state=0)
     np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.03)
     np.testing.assert_allclose(drawn.T @ drawn / 5000, np.eye(3) / 3, atol=0.02)
     np.testing.assert_allclose((drawn**4).mean(axis=0), 1 / 5, atol=0.02)  # Archimedes
