@@ -327,8 +327,8 @@ def salt_and_pepper(X, level, generator):
     0.2
     """
     draws = _draw(torch.rand, X, generator)
-    X = torch.where(draws < level, X.min(), X)
-    return torch.where(draws < level / 2, X.max(), X)
+    extremes = torch.where(draws < level / 2, X.min(), X.max())
+    return torch.where(draws < level, extremes, X)
 
 
 #: Corruptions by name. Each takes ``(X, level, generator)``.

@@ -1,12 +1,22 @@
 """The networks: shapes, numbers of weights, initial weights, tied weights."""
 
 import copy
+import itertools
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from skae.architectures import MLP, Linear
-from skae.modules import ACTIVATIONS, MLPAutoencoder
+from skae.architectures import MLP, Conv, Linear, Recurrent
+from skae.modules import (
+    ACTIVATIONS,
+    BatchNorm,
+    ConvAutoencoder,
+    MLPAutoencoder,
+    RecurrentAutoencoder,
+    list_layers,
+)
 
 
 def count(module):
@@ -96,3 +106,196 @@ def test_initial_weights_have_the_spread_of_their_formula(weight_init, activatio
 def test_orthogonal_initial_weights_are_orthogonal():
     weight = MLPAutoencoder(40, 30, hidden_layer_sizes=(), weight_init="orthogonal").encoder[0]
     torch.testing.assert_close(weight.weight @ weight.weight.T, torch.eye(30), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("hidden_layer_sizes", "n_components", "n_weights"),
+    [((392, 64), 2, 666_791), ((392, 96), 3, 692_264), ((1568, 392, 96), 3, 3_768_682)],
+)
+def test_a_prelu_after_every_layer(hidden_layer_sizes, n_components, n_weights):
+    architecture = MLP(hidden_layer_sizes, "prelu", "prelu", output_activation="sigmoid")
+    assert count(architecture.build(784, n_components)) == n_weights
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_norm_stands_between_hidden_layers_and_their_activations(norm):
+    module = MLPAutoencoder(6, 2, hidden_layer_sizes=(5,), norm=norm, tied_weights=True)
+    name = {"batch": "BatchNorm", "layer": "LayerNorm"}[norm]
+    assert [type(layer).__name__ for layer in module.encoder] == ["Linear", name, "ReLU", "Linear"]
+    assert [type(layer).__name__ for layer in module.decoder][1:3] == [name, "ReLU"]
+
+
+def test_batch_norm_is_torchs_but_for_the_variance_it_remembers():
+    X = torch.from_numpy(np.random.RandomState(0).randn(10, 3) * 5 + 2)
+    ours, theirs = BatchNorm(3).double(), torch.nn.BatchNorm1d(3).double()
+    torch.testing.assert_close(ours(X), theirs(X))
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
+    # Torch remembers the unbiased variance; with weights of rows there is no such thing.
+    torch.testing.assert_close(ours.running_var - 0.9, (theirs.running_var - 0.9) * 9 / 10)
+    theirs.running_var.copy_(ours.running_var)
+    torch.testing.assert_close(ours.eval()(X), theirs.eval()(X))
+
+
+def test_a_row_of_weight_two_is_two_rows_in_batch_norm():
+    X = torch.from_numpy(np.random.RandomState(0).randn(4, 3))
+    weighted, repeated = BatchNorm(3).double(), BatchNorm(3).double()
+    weighted.row_weight = torch.tensor([1.0, 2.0, 0.0, 1.0], dtype=torch.float64)
+    index = torch.tensor([0, 1, 1, 3])
+    torch.testing.assert_close(weighted(X)[index], repeated(X[index]))
+    torch.testing.assert_close(weighted.running_var, repeated.running_var)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14), (2, 21)])
+@pytest.mark.parametrize("n_components", [5, 60])
+def test_convolutions_lead_to_codes_and_back(shape, n_components):
+    for kernel_size, stride, pool in [(3, 1, 1), (3, 2, 1), (4, 2, 1), (5, 1, 2), (3, 1, 3)]:
+        module = ConvAutoencoder(shape, n_components, (4, 3), kernel_size, stride, pool=pool)
+        X = torch.zeros(2, int(np.prod(shape)))
+        assert module.encode(X).shape == (2, n_components)
+        assert module(X).shape == X.shape
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_any_size_is_mirrored_or_refused_with_sizes_that_are_not(size, n_layers):
+    mirrored = 0
+    for kernel_size, stride, padding, pool in itertools.product(
+        (2, 3, 4), (1, 2), ("auto", 0), (1, 2)
+    ):
+        if kernel_size < stride * pool:
+            continue
+        architecture = Conv((1, -1), (2,) * n_layers, kernel_size, stride, padding, pool)
+        sizes = [size]
+        try:
+            architecture.build(size, 3)
+            mirrored += 1
+        except ValueError as error:
+            sizes = list(map(int, str(error).split("that can: ")[1].split(".")[0].split(", ")))
+            assert size not in sizes
+        for other in sizes:
+            assert architecture.build(other, 3)(torch.zeros(1, other)).shape == (1, other)
+    assert mirrored >= 1
+
+
+def test_sizes_halve_downwards_and_come_back_odd():
+    module = Conv((1, 28, 28), (2, 2, 2), stride=1, pool=2).build(784, 3)
+    shapes = [layer.shape for layer in list_layers(module, torch.zeros(1, 784))]
+    pooled = [shape[-1] for shape in shapes if len(shape) == 3]
+    assert [size for size, _ in itertools.groupby(pooled)] == [28, 14, 7, 3, 7, 14, 28]
+
+
+def test_the_code_is_the_last_map_where_the_sizes_agree():
+    strided = Conv((3, 32, 32), (8, 16, 32), kernel_size=4, output_activation="sigmoid")
+    module = strided.build(3072, 512)
+    assert not any(isinstance(layer, torch.nn.Linear) for layer in module.modules())
+    assert count(module) == 21_331
+    pooled = Conv(
+        (1, 28, 28), (16, 32, 64), stride=1, pool=2, activation="selu", latent_activation="selu"
+    )
+    module = pooled.build(784, 64 * 3 * 3)
+    assert (count(module.encoder), count(module.decoder)) == (23_296, 23_233)
+    kinds = [type(layer).__name__ for layer in module.encoder[1:]]
+    assert kinds == [*["Conv2d", "SELU", "MaxPool2d"] * 3, "Flatten"]
+
+
+def test_a_convolution_is_the_sum_that_its_definition_says():
+    module = ConvAutoencoder((1, 5), 3, (1,), kernel_size=3, stride=2).double()
+    X = torch.from_numpy(np.random.RandomState(0).rand(1, 5))
+    kernel, bias = module.encoder[1].weight[0, 0], module.encoder[1].bias
+    padded = torch.cat([torch.zeros(1), X[0], torch.zeros(1)])
+    expected = [padded[2 * i : 2 * i + 3] @ kernel + bias[0] for i in range(3)]
+    torch.testing.assert_close(module.encode(X)[0], torch.stack(expected))
+
+
+def lstm_by_hand(cell, sequence):
+    """Return the last state of an LSTM for one sequence by its equations, in NumPy."""
+    W, U, b, c = (value.detach().numpy() for value in cell.parameters())
+    state = memory = np.zeros(cell.hidden_size)
+    for step in sequence:
+        inside = np.split(W @ step + b + U @ state + c, 4)
+        i, f, o = (1 / (1 + np.exp(-inside[k])) for k in (0, 1, 3))
+        memory = f * memory + i * np.tanh(inside[2])
+        state = o * np.tanh(memory)
+    return state
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.7])
+def test_the_code_of_a_sequence_is_read_before_its_padding(scale):
+    module = Recurrent((6, 2), 4, padding_value=-1.0).build(12, 3).double()
+    rng = np.random.RandomState(0)
+    module.use_units(rng.rand(12), scale)
+    X = rng.rand(3, 6, 2)
+    lengths = [6, 4, 1]
+    for row, length in zip(X, lengths):
+        row[length:] = -1.0
+    X[0, 2] = -1.0  # in the middle: a value like others
+    Z = module.standardize(torch.from_numpy(X).reshape(3, 12)).reshape(3, 6, 2)
+    states = module.encoder[:2](Z.reshape(3, 12)).detach().numpy()
+    for state, sequence, length in zip(states, Z.numpy(), lengths):
+        np.testing.assert_allclose(state, lstm_by_hand(module.encoder[1].cell, sequence[:length]))
+
+
+def test_the_decoder_is_shown_the_same_codes_at_each_step():
+    module = Recurrent((6, 2), 4).build(12, 3).double()
+    codes = torch.from_numpy(np.random.RandomState(0).rand(1, 3))
+    states = module.decoder[0](codes)[0].detach().numpy()
+    for step in range(1, 7):
+        by_hand = lstm_by_hand(module.decoder[0].cell, [codes[0].numpy()] * step)
+        np.testing.assert_allclose(states[step - 1], by_hand)
+
+
+def test_gated_units_have_three_quarters_of_the_weights():
+    lstm, gru = (RecurrentAutoencoder((6, 2), 3, 4, cell).encoder[1] for cell in ("lstm", "gru"))
+    assert count(gru) * 4 == count(lstm) * 3
+
+
+def test_codes_on_the_sphere_have_unit_norm_and_the_encoders_direction():
+    module = MLP().build(6, 3, latent="sphere")
+    X = torch.from_numpy(np.random.RandomState(0).rand(5, 6)).float()
+    codes, encoded = module.encode(X), module.encoder(X)
+    torch.testing.assert_close(codes.norm(dim=1), torch.ones(5))
+    torch.testing.assert_close(F.cosine_similarity(codes, encoded), torch.ones(5))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "n_components"),
+    [(MLP((5,)), 3), (Conv((1, 12), (2,)), 3), (Conv((1, 12), (2,)), 12), (Recurrent((6, 2)), 3)],
+)
+def test_variational_encoders_give_two_numbers_per_code(architecture, n_components):
+    module = architecture.build(12, n_components, latent="gaussian")
+    X = torch.ones(4, 12)
+    encoded = module.encoder(X)
+    assert encoded.shape == (4, 2 * n_components)
+    torch.testing.assert_close(module.encode(X), encoded[:, :n_components])
+    assert module(X).shape == (4, 12)
+
+
+def test_levels_are_the_layers_of_the_network_itself():
+    module = MLP((5, 4), "tanh", "sigmoid", norm="layer").build(6, 2, latent="sphere")
+    module.use_units(torch.ones(6), 2.0)
+    levels = module.levels()
+    X = codes = torch.rand(3, 6)
+    for level in levels:
+        codes = level.encode(codes)
+    torch.testing.assert_close(codes, module.encode(X))
+    for level in reversed(levels):
+        codes = level.decode(codes)
+    torch.testing.assert_close(codes, module(X))
+    shared = {id(weight) for level in levels for weight in level.parameters()}
+    assert shared == {id(weight) for weight in module.parameters()}
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [MLP((5,), tied_weights=True), Conv((2, 3, 4), (3, 2)), Recurrent((4, 6), 5, "gru")],
+)
+def test_layers_are_listed_with_all_weights_and_products(architecture):
+    module = architecture.build(24, 3)
+    layers = list_layers(module, torch.zeros(2, 24))
+    assert sum(layer.n_weights for layer in layers) == count(module)
+    assert (layers[0].part, layers[-1].part, layers[-1].shape) == ("encode", "decode", (24,))
+    for layer in layers:
+        if layer.name == "Conv2d":
+            assert layer.n_products == layer.n_weights * np.prod(layer.shape[1:])
+        if layer.name == "GRU":
+            assert layer.n_products == layer.n_weights * 4
