@@ -279,7 +279,7 @@ class AutoencoderNet(NeuralNet):
             # With a floor: a loss that falls towards 0 would make relative progress for ever.
             size = max(abs(loss), 1e-4 * abs(first))
             progresses = tol is None or best - loss > tol * size
-            if len(self.history) <= self.criterion_.alpha_warmup:  # another loss each epoch
+            if len(self.history) <= self.criterion_.alpha_warmup + 1:  # another loss than before
                 best, best_weights, progresses = np.inf, None, True
             idle = 0 if progresses else idle + 1
             if loss < best:
