@@ -76,8 +76,8 @@ class MLP(Architecture):
     weight_init : str or float, default="auto"
         Initial weights: "kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform",
         "orthogonal", a positive standard deviation s for N(0, s²), or "auto": LeCun normal for
-        "selu" (Klambauer et al., 2017) and torch's default, uniform on ±1/sqrt(fan in), for the
-        others.
+        "selu" (Klambauer et al., 2017), Xavier's uniform (Glorot & Bengio, 2010) with a gain of
+        2 for "sigmoid", and torch's default, uniform on ±1/sqrt(fan in), for the others.
     norm : {None, "batch", "layer"}, default=None
         Normalisation between each hidden layer and its activation: over the rows of a batch (Ioffe
         & Szegedy, 2015) or over the units of a row (Ba et al., 2016). Deep networks

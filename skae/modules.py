@@ -61,6 +61,14 @@ WEIGHT_INITS = {
     "orthogonal": nn.init.orthogonal_,
 }
 
+#: Initial weights of ``weight_init="auto"`` where torch's own are not good: those that SELU's
+#: self-normalisation assumes (Klambauer et al., 2017), and larger ones for the sigmoid, whose
+#: slope is a quarter of tanh's, so that signals would fade from layer to layer.
+AUTO_INITS = {
+    "selu": (nn.init.kaiming_normal_, {"nonlinearity": "linear"}),
+    "sigmoid": (nn.init.xavier_uniform_, {"gain": 2.0}),
+}
+
 
 def look_up(parameter, name, options):
     """Return ``options[name]``, or raise an error that names the nearest valid name.
@@ -299,9 +307,9 @@ class MLPAutoencoder(Autoencoder):
         regularises more.
     weight_init : str or float, default="auto"
         Initial weights: a key of ``WEIGHT_INITS``, a standard deviation s for
-        N(0, s²), or "auto": LeCun normal for SELU, which its self-normalisation assumes
-        (Klambauer et al., 2017), torch's default for the others. Biases start at torch's
-        default with "auto", at 0 with the others.
+        N(0, s²), or "auto": LeCun normal for "selu", Xavier's uniform with a gain of 2 for
+        "sigmoid", torch's default for the others. Biases start at 0, or at torch's default with
+        torch's default.
     norm : {None, "batch", "layer"}, default=None
         Normalisation between each hidden layer and its activation.
     latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
@@ -756,9 +764,9 @@ def _plan(size, n_layers, kernel_size, stride, padding, pool):
 def _initialize(module, weight_init, activation):
     """Draw the initial weights of every layer that has a matrix, in place."""
     if weight_init == "auto":
-        if activation != "selu":
+        if activation not in AUTO_INITS:
             return
-        draw, options = nn.init.kaiming_normal_, {"nonlinearity": "linear"}
+        draw, options = AUTO_INITS[activation]
     elif isinstance(weight_init, str):
         draw, options = look_up("weight_init", weight_init, WEIGHT_INITS), {}
     else:

@@ -89,6 +89,7 @@ def test_dropout_follows_hidden_layers_only_and_sleeps_in_evaluation():
     [
         ("auto", "relu", (1 / 3 / 400) ** 0.5),  # uniform on ±1/sqrt(fan in)
         ("auto", "selu", (1 / 400) ** 0.5),
+        ("auto", "sigmoid", 2 * (2 / 700) ** 0.5),
         ("kaiming_normal", "relu", (2 / 400) ** 0.5),
         ("kaiming_uniform", "relu", (2 / 400) ** 0.5),
         ("xavier_normal", "tanh", (2 / 700) ** 0.5),
