@@ -87,7 +87,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Epochs in a row without progress after which training ends, at least 1.
     tol : float or None, default=1e-4
         Progress is a loss below ``1 - tol`` times the best one so far. Larger stops earlier;
-        None trains for ``max_epochs`` whatever happens.
+        None trains for ``max_epochs`` whatever happens. For "lbfgs", whose loss has no noise of
+        batches, a thousandth of it.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the fit before.
     device : str, default="auto"

@@ -22,13 +22,27 @@ from skae.losses import SCALE_POWER, mean_loss
 from skae.modules import Autoencoder, MLPAutoencoder, look_up
 
 #: Optimisers by name, with the settings that make them good here. ``fused`` updates all
-#: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1.
+#: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1. Its
+#: tolerances are a hundredth and a thousandth of torch's: losses are means over all elements, so
+#: that gradients are small long before the optimum.
 OPTIMIZERS = {
     "adam": (torch.optim.Adam, {"fused": True}),
     "adamw": (torch.optim.AdamW, {"fused": True}),
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-    "lbfgs": (torch.optim.LBFGS, {"lr": 1.0, "line_search_fn": "strong_wolfe"}),
+    "lbfgs": (
+        torch.optim.LBFGS,
+        {
+            "lr": 1.0,
+            "line_search_fn": "strong_wolfe",
+            "tolerance_grad": 1e-9,
+            "tolerance_change": 1e-12,
+        },
+    ),
 }
+
+#: What ``tol`` is multiplied by for L-BFGS: its loss has no noise of batches, so that little
+#: progress is progress. With tol itself, it stops on a plateau.
+LBFGS_TOL = 1e-3
 
 #: Optimisers that update each number by itself, so that all can be in one vector.
 ELEMENTWISE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
@@ -270,6 +284,8 @@ class AutoencoderNet(NeuralNet):
 
     def _train_epochs(self, rows, valid, stopping, verbose):
         max_epochs, n_iter_no_change, tol = stopping
+        if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
+            tol *= LBFGS_TOL
         monitored = "train_loss" if valid is None else "valid_loss"
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
