@@ -1,7 +1,7 @@
 """AutoencoderTransformer: an autoencoder with the interface of PCA."""
 
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skae import _net, _runtime
 from skae.architectures import MLP, Architecture, build_module
 from skae.losses import LOSSES, SCALE_POWER
-from skae.modules import look_up
+from skae.modules import LinearAutoencoder, look_up
 
 __all__ = ["AutoencoderTransformer"]
 
@@ -114,6 +114,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Mean training loss of each epoch, in the units of X.
     validation_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
+    components_ : ndarray of shape (n_components, n_features)
+        Only with ``architecture=Linear()`` and a loss other than "bce": orthonormal axes of the
+        plane of the reconstructions, by falling variance, each with its largest element
+        positive. With squared error and at its optimum, these are PCA's, the codes are PCA's
+        scores, and ``inverse_transform`` is ``mean_ + codes @ components_``. With another loss
+        the plane is another one.
+    explained_variance_ : ndarray of shape (n_components,)
+        With ``components_``: variance of the reconstructions along each axis, over the rows
+        of ``fit`` or the last chunk of ``partial_fit``, with n - 1 in the denominator, where n is
+        the sum of ``sample_weight``.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        With ``components_``: the same as shares of the variance of X.
     best_loss_ : float
         Lowest value of the validation curve, or of the loss curve if there is none.
     n_iter_ : int
@@ -268,6 +280,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
             converged = self._train(rows, valid, self.max_epochs)
             self.mean_, self._weight_seen = mean, total
+            self._find_principal_axes(X, weight, total)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
@@ -319,6 +332,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._train(_net.make_rows(X, weight), None, max_epochs=1)
             self._weight_seen += total
             self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
+            self._find_principal_axes(X, weight, total)
         return self
 
     def transform(self, X):
@@ -581,6 +595,27 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.best_loss_ = float(np.nanmin(monitored))
         return converged
 
+    def _find_principal_axes(self, X, weight, total):
+        """Turn a linear network into the basis that PCA has, and name its axes and variances."""
+        for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
+            vars(self).pop(name, None)
+        if not isinstance(self.module_, LinearAutoencoder) or self._loss == "bce":
+            return
+        covariance = self._covariance_of_codes(X, weight)
+        self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
+        whole = _variances(X, self.mean_, weight).sum()
+        self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
+        self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
+
+    def _covariance_of_codes(self, X, weight):
+        """Return the weighted covariance of the codes around those of the mean row."""
+        center = _net.infer(self.module_, "encode", self.mean_[np.newaxis])
+        covariance = np.zeros((self.n_components_, self.n_components_))
+        for block in _blocks(X):
+            codes = _net.infer(self.module_, "encode", X[block]) - center
+            covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
+        return covariance / (len(X) if weight is None else weight.sum())
+
     @property
     def _n_features_out(self):
         return self.n_components_
@@ -676,10 +711,11 @@ def _blocks(X):
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    """Give an estimator its attributes back if the enclosed block raises anything."""
+    """Give an estimator its attributes and weights back if the enclosed block raises anything."""
     before = vars(estimator).copy()
     try:
-        yield
+        with before["net_"].restored_on_error() if "net_" in before else nullcontext():
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

@@ -19,7 +19,7 @@ from torch import nn
 from skae._backprop import Backprop, FlatParameters, is_plain
 from skae._runtime import as_tensor, few_threads, make_generator, seeded
 from skae.losses import SCALE_POWER, mean_loss
-from skae.modules import Autoencoder, MLPAutoencoder, look_up
+from skae.modules import Autoencoder, LinearAutoencoder, MLPAutoencoder, look_up
 
 #: Optimisers by name, with the settings that make them good here. ``fused`` updates all
 #: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1. Its
@@ -269,7 +269,7 @@ class AutoencoderNet(NeuralNet):
         n_weights = sum(weight.numel() for weight in self.module_.parameters())
         slices = batch_slices(len(rows.index), self.batch_size)
         n_rows = max(batch.stop - batch.start for batch in slices)
-        with self._restored_on_error(), few_threads(n_weights, n_rows):
+        with self.restored_on_error(), few_threads(n_weights, n_rows):
             if self.flat_ is not None:
                 self.flat_.link()
             if is_plain(self.module_, self.criterion_.loss):
@@ -310,8 +310,8 @@ class AutoencoderNet(NeuralNet):
         return idle == n_iter_no_change
 
     @contextmanager
-    def _restored_on_error(self):
-        """Give the net its weights, optimiser and history back if training does not end well."""
+    def restored_on_error(self):
+        """Give the net its weights, optimiser and history back if the enclosed code fails."""
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
         n_epochs = len(self.history)
         try:
@@ -518,17 +518,18 @@ def make_net(
 
 
 def keeps_units(module):
-    """Tell whether a module goes through standard units as ``Autoencoder`` defines it."""
-    return (
-        isinstance(module, Autoencoder)
-        and type(module).encode is Autoencoder.encode
-        and type(module).decode is Autoencoder.decode
+    """Tell whether a module goes through standard units as skae's own classes do."""
+    return any(
+        isinstance(module, known)
+        and type(module).encode is known.encode
+        and type(module).decode is known.decode
+        for known in (Autoencoder, LinearAutoencoder)
     )
 
 
 def may_draw(module):
     """Tell whether a module may draw random numbers: all may but plain networks."""
-    return type(module) is not MLPAutoencoder or any(
+    return type(module) not in (MLPAutoencoder, LinearAutoencoder) or any(
         isinstance(layer, nn.Dropout) for layer in module.modules()
     )
 
@@ -588,6 +589,29 @@ def dtype_of(module):
     """Return the NumPy dtype in which a module computes."""
     floating = (weight for weight in module.parameters() if weight.is_floating_point())
     return next(floating).detach().cpu().numpy().dtype
+
+
+def rotate(module, mean, covariance):
+    """Turn the codes of a linear autoencoder into scores on principal axes.
+
+    Parameters
+    ----------
+    module : skae.modules.LinearAutoencoder
+        The network; it is changed in place.
+    mean : ndarray of shape (n_features,)
+        The row that gets the codes 0.
+    covariance : ndarray of shape (n_components, n_components)
+        Of the codes around those of the mean.
+
+    Returns
+    -------
+    components : ndarray of shape (n_components, n_features)
+        The axes, in float64.
+    variances : ndarray of shape (n_components,)
+        Of the reconstructions along them.
+    """
+    with few_threads(n_weights=module.shift.numel(), n_rows=len(covariance)):
+        return tuple(values.numpy() for values in module.rotate(mean, covariance))
 
 
 def infer(module, method, X):
