@@ -2,7 +2,7 @@
 
 import html
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 
 import numpy as np
@@ -22,7 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skae import _net, _runtime
 from skae.architectures import MLP, Architecture, build_module
 from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
-from skae.modules import LATENTS, MLPAutoencoder, keeps_units, look_up
+from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
 
 __all__ = ["AutoencoderTransformer"]
 
@@ -142,7 +142,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Epochs in a row without progress after which training ends, at least 1.
     tol : float or None, default=1e-4
         Progress is a loss below ``1 - tol`` times the best one so far. Larger stops earlier;
-        None trains for ``max_epochs`` whatever happens.
+        None trains for ``max_epochs`` whatever happens. For "lbfgs", whose loss has no noise of
+        batches, a thousandth of it.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the fit before.
     callbacks : list of skorch callbacks or None, default=None
@@ -172,6 +173,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Mean of what training minimised in each epoch, penalty included, in the units of X.
     validation_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
+    components_ : ndarray of shape (n_components, n_features)
+        Only with ``architecture=Linear()`` and a loss other than "bce": orthonormal axes of the
+        plane of the reconstructions, by falling variance, each with its largest element
+        positive. With squared error and at its optimum, these are PCA's, the codes are PCA's
+        scores, and ``inverse_transform`` is ``mean_ + codes @ components_``. With another loss
+        the plane is another one.
+    explained_variance_ : ndarray of shape (n_components,)
+        With ``components_``: variance of the reconstructions along each axis, over the rows
+        of ``fit`` or the last chunk of ``partial_fit``, with n - 1 in the denominator, where n is
+        the sum of ``sample_weight``.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        With ``components_``: the same as shares of the variance of X.
     best_loss_ : float
         Lowest value of the validation curve, or of the loss curve if there is none.
     n_iter_ : int
@@ -374,6 +387,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 self._pretrain(rows, valid)
             converged = self._train(rows, valid, self.max_epochs)
             self.mean_, self._weight_seen = mean, total
+            self._find_principal_axes(X, weight, total)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
@@ -425,6 +439,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._train(_net.make_rows(X, weight), None, max_epochs=1)
             self._weight_seen += total
             self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
+            self._find_principal_axes(X, weight, total)
         return self
 
     def transform(self, X):
@@ -787,6 +802,27 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.best_loss_ = float(np.nanmin(monitored))
         return converged
 
+    def _find_principal_axes(self, X, weight, total):
+        """Turn a linear network into the basis that PCA has, and name its axes and variances."""
+        for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
+            vars(self).pop(name, None)
+        if not isinstance(self.module_, LinearAutoencoder) or self._loss == "bce":
+            return
+        covariance = self._covariance_of_codes(X, weight)
+        self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
+        whole = _variances(X, self.mean_, weight).sum()
+        self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
+        self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
+
+    def _covariance_of_codes(self, X, weight):
+        """Return the weighted covariance of the codes around those of the mean row."""
+        center = self.net_.apply("encode", self.mean_[np.newaxis])
+        covariance = np.zeros((self.n_components_, self.n_components_))
+        for block in _blocks(X):
+            codes = self.net_.apply("encode", X[block]) - center
+            covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
+        return covariance / (len(X) if weight is None else weight.sum())
+
     @property
     def _n_features_out(self):
         return self.n_components_
@@ -882,10 +918,11 @@ def _blocks(X):
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    """Give an estimator its attributes back if the enclosed block raises anything."""
+    """Give an estimator its attributes and weights back if the enclosed block raises anything."""
     before = vars(estimator).copy()
     try:
-        yield
+        with before["net_"].restored_on_error() if "net_" in before else nullcontext():
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from skae.losses import GRADIENTS, mean_loss
-from skae.modules import Level, MLPAutoencoder
+from skae.modules import Level, LinearAutoencoder, MLPAutoencoder
 
 aten = torch.ops.aten
 
@@ -115,7 +115,7 @@ class Backprop:
 def is_plain(module, loss):
     """Tell whether the gradients of a module and a loss are written out here."""
     return (
-        type(module) in (MLPAutoencoder, Level)
+        type(module) in (MLPAutoencoder, LinearAutoencoder, Level)
         and module.latent == "euclidean"
         and isinstance(loss, str)
         and all(weight.requires_grad for weight in module.parameters())

@@ -24,6 +24,7 @@ from skae.modules import (
     BatchNorm,
     ConvAutoencoder,
     Level,
+    LinearAutoencoder,
     MLPAutoencoder,
     RecurrentAutoencoder,
     keeps_units,
@@ -32,13 +33,27 @@ from skae.modules import (
 )
 
 #: Optimisers by name, with the settings that make them good here. ``fused`` updates all
-#: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1.
+#: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1. Its
+#: tolerances are a hundredth and a thousandth of torch's: losses are means over all elements, so
+#: that gradients are small long before the optimum.
 OPTIMIZERS = {
     "adam": (torch.optim.Adam, {"fused": True}),
     "adamw": (torch.optim.AdamW, {"fused": True}),
     "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-    "lbfgs": (torch.optim.LBFGS, {"lr": 1.0, "line_search_fn": "strong_wolfe"}),
+    "lbfgs": (
+        torch.optim.LBFGS,
+        {
+            "lr": 1.0,
+            "line_search_fn": "strong_wolfe",
+            "tolerance_grad": 1e-9,
+            "tolerance_change": 1e-12,
+        },
+    ),
 }
+
+#: What ``tol`` is multiplied by for L-BFGS: its loss has no noise of batches, so that little
+#: progress is progress. With tol itself, it stops on a plateau.
+LBFGS_TOL = 1e-3
 
 #: Optimisers that update each number by itself, so that all can be in one vector.
 ELEMENTWISE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
@@ -255,7 +270,7 @@ class AutoencoderNet(NeuralNet):
         slices = batch_slices(len(rows.index), self.batch_size)
         n_rows = max(batch.stop - batch.start for batch in slices)
         objective = self.criterion_
-        with self._restored_on_error(), few_threads(self.n_products_, n_rows):
+        with self.restored_on_error(), few_threads(self.n_products_, n_rows):
             if self.flat_ is not None:
                 self.flat_.link()
             if is_plain(self.module_, objective.loss) and objective.penalty is None:
@@ -270,6 +285,8 @@ class AutoencoderNet(NeuralNet):
 
     def _train_epochs(self, rows, valid, stopping, verbose):
         max_epochs, n_iter_no_change, tol = stopping
+        if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
+            tol *= LBFGS_TOL
         monitored = "train_loss" if valid is None else "valid_loss"
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
@@ -296,8 +313,8 @@ class AutoencoderNet(NeuralNet):
         return idle == n_iter_no_change
 
     @contextmanager
-    def _restored_on_error(self):
-        """Give the net its weights, optimiser and history back if training does not end well."""
+    def restored_on_error(self):
+        """Give the net its weights, optimiser and history back if the enclosed code fails."""
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
         n_epochs = len(self.history)
         try:
@@ -587,7 +604,7 @@ def make_net(
 
 def may_draw(module):
     """Tell whether a module may draw random numbers: all may but those that are known not to."""
-    known = (MLPAutoencoder, Level, ConvAutoencoder, RecurrentAutoencoder)
+    known = (MLPAutoencoder, LinearAutoencoder, Level, ConvAutoencoder, RecurrentAutoencoder)
     return type(module) not in known or any(
         isinstance(layer, nn.Dropout) for layer in module.modules()
     )
@@ -667,3 +684,26 @@ def dtype_of(module):
     """Return the NumPy dtype in which a module computes."""
     floating = (weight for weight in module.parameters() if weight.is_floating_point())
     return next(floating).detach().cpu().numpy().dtype
+
+
+def rotate(module, mean, covariance):
+    """Turn the codes of a linear autoencoder into scores on principal axes.
+
+    Parameters
+    ----------
+    module : skae.modules.LinearAutoencoder
+        The network; it is changed in place.
+    mean : ndarray of shape (n_features,)
+        The row that gets the codes 0.
+    covariance : ndarray of shape (n_components, n_components)
+        Of the codes around those of the mean.
+
+    Returns
+    -------
+    components : ndarray of shape (n_components, n_features)
+        The axes, in float64.
+    variances : ndarray of shape (n_components,)
+        Of the reconstructions along them.
+    """
+    with few_threads(n_products=module.shift.numel(), n_rows=len(covariance)):
+        return tuple(values.numpy() for values in module.rotate(mean, covariance))

@@ -13,7 +13,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: Weights times rows up to which a step is small: about 1 ms of one core.
+#: Products of weights and rows up to which a step is small: about 1 ms of one core.
 SMALL_STEP = 2**23
 
 
@@ -148,14 +148,14 @@ def _openmp():
 
 
 @contextmanager
-def few_threads(n_weights, n_rows):
+def few_threads(n_products, n_rows):
     """Compute small steps in one thread.
 
     Sharing them among threads gains no time, loses much where another process is busy, and makes
     the rounding depend on the number of threads, which workers of a grid search have fewer of.
     The limit holds for the calling thread only; an explicit ``torch.set_num_threads`` wins.
     """
-    if n_weights * n_rows > SMALL_STEP:
+    if n_products * n_rows > SMALL_STEP:
         yield
         return
     torch.get_num_threads()  # lets torch set up this thread first, or it would undo the limit

@@ -159,20 +159,35 @@ class MLP(Architecture):
 
 
 class Linear(Architecture):
-    """One linear layer down, one up: the autoencoder whose optimum spans PCA's subspace.
+    """One linear layer down, one up: the autoencoder that is PCA.
 
     With squared error, no linear autoencoder reconstructs better than PCA at the same
     width, and the best one projects on the same subspace (Bourlard & Kamp, 1988; Baldi & Hornik,
-    1989). Its codes are another basis of that subspace.
+    1989). Training ends in an arbitrary basis of that subspace; an SVD of the trained decoder
+    and the covariance of the codes give PCA's (Plaut, 2018). ``AutoencoderTransformer`` turns
+    the network into that basis after training: its codes are then PCA's scores, centred
+    and in the units of X, and it has ``components_`` and ``explained_variance_``.
 
     Parameters
     ----------
     tied_weights : bool, default=False
-        Whether the decoder uses the encoder's weights, transposed: half as many.
+        Whether the decoder uses the encoder's weights, transposed: half as many, which reach
+        PCA's subspace in fewer steps.
 
     See Also
     --------
-    MLP : With hidden layers.
+    MLP : With hidden layers; ``MLP(())`` is a linear autoencoder that is left as trained.
+
+    References
+    ----------
+    Bourlard & Kamp (1988), "Auto-association by multilayer perceptrons and singular value
+    decomposition", *Biological Cybernetics* 59.
+
+    Baldi & Hornik (1989), "Neural networks and principal component analysis: learning from
+    examples without local minima", *Neural Networks* 2.
+
+    Plaut (2018), "From principal subspaces to principal components with linear autoencoders",
+    arXiv:1804.10253.
 
     Examples
     --------
@@ -202,7 +217,7 @@ class Linear(Architecture):
 
         Returns
         -------
-        skae.modules.MLPAutoencoder
+        skae.modules.LinearAutoencoder
             With fresh weights, in float32 on the CPU.
 
         Raises
@@ -212,13 +227,9 @@ class Linear(Architecture):
         """
         self._check_parameters()
         _check_tied(self.tied_weights, latent)
-        return modules.MLPAutoencoder(
-            n_features,
-            n_components,
-            hidden_layer_sizes=(),
-            tied_weights=self.tied_weights,
-            latent=latent,
-        )
+        if latent != "euclidean":  # a plane no more
+            return MLP((), tied_weights=self.tied_weights).build(n_features, n_components, latent)
+        return modules.LinearAutoencoder(n_features, n_components, **self.get_params())
 
 
 class Conv(Architecture):

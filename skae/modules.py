@@ -25,6 +25,7 @@ __all__ = [
     "Autoencoder",
     "BatchNorm",
     "ConvAutoencoder",
+    "LinearAutoencoder",
     "MLPAutoencoder",
     "RecurrentAutoencoder",
     "keeps_units",
@@ -180,7 +181,7 @@ class Autoencoder(nn.Module):
 
 
 def keeps_units(module):
-    """Tell whether a module goes through standard units as ``Autoencoder`` defines it.
+    """Tell whether a module goes through standard units as skae's own classes do.
 
     Parameters
     ----------
@@ -199,10 +200,11 @@ def keeps_units(module):
     >>> keeps_units(MLPAutoencoder(4, 2)), keeps_units(torch.nn.Linear(4, 2))
     (True, False)
     """
-    return (
-        isinstance(module, Autoencoder)
-        and type(module).encode is Autoencoder.encode
-        and type(module).decode is Autoencoder.decode
+    return any(
+        isinstance(module, known)
+        and type(module).encode is known.encode
+        and type(module).decode is known.decode
+        for known in (Autoencoder, LinearAutoencoder)
     )
 
 
@@ -361,6 +363,109 @@ class MLPAutoencoder(Autoencoder):
 
 class Level(Autoencoder):
     """One layer of a fully connected autoencoder with its mirror image."""
+
+
+class LinearAutoencoder(MLPAutoencoder):
+    """Linear autoencoder that can be turned into PCA.
+
+    Training finds a plane and some basis of it: any invertible matrix between encoder and
+    decoder leaves the reconstruction as it is. ``rotate`` sets that matrix so that the basis
+    is PCA's. It stands beside the weights, in the buffers ``turn``, its inverse ``back`` and
+    ``center``, because weights in another basis would mislead an optimiser that goes on: its
+    moments, and the relative size of encoder and decoder, belong to the old one.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns of X.
+    n_components : int
+        Width of the code.
+    tied_weights : bool, default=False
+        Whether the decoder uses the transposed weight of the encoder.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import LinearAutoencoder
+    >>> module = LinearAutoencoder(n_features=5, n_components=2).double()
+    >>> X = torch.arange(20.0).double().reshape(4, 5) ** 2
+    >>> before = module(X)
+    >>> components, variances = module.rotate(X.mean(dim=0), torch.cov(module.encode(X).t()))
+    >>> torch.allclose(module(X), before)
+    True
+    >>> codes = module.encode(X)
+    >>> torch.allclose(torch.cov(codes.t()), variances.diag())
+    True
+    >>> torch.allclose(module.decode(codes) - module.decode(0 * codes), codes @ components)
+    True
+    """
+
+    def __init__(self, n_features, n_components, tied_weights=False):
+        super().__init__(n_features, n_components, hidden_layer_sizes=(), tied_weights=tied_weights)
+        self.register_buffer("center", torch.zeros(n_components))
+        self.register_buffer("turn", torch.eye(n_components))
+        self.register_buffer("back", torch.eye(n_components))
+
+    def encode(self, X):
+        """Return the codes of X; in the units of X after ``rotate``."""
+        return (super().encode(X) - self.center) @ self.turn
+
+    def decode(self, codes):
+        """Return rows in the units of X."""
+        return super().decode(codes @ self.back + self.center)
+
+    @torch.no_grad()
+    def rotate(self, mean, covariance):
+        """Turn the codes into scores on principal axes, with the same reconstruction.
+
+        The decoder's weight is ``D = U S V'``, so that ``S V' codes`` are coordinates in the
+        orthonormal basis U of the plane of the reconstructions. The eigenvectors W of their
+        covariance are the axes along which the reconstructions vary most, in falling order, and
+        uncorrelated. So the components are ``(U W)'``, and the scores ``W' S V' (codes -
+        center)``, where ``center`` are the codes of the mean.
+
+        Parameters
+        ----------
+        mean : array-like of shape (n_features,)
+            The row that gets the codes 0.
+        covariance : array-like of shape (n_components, n_components)
+            Of the codes, as ``encode`` gives them now, around those of the mean.
+
+        Returns
+        -------
+        components : torch.Tensor of shape (n_components, n_features)
+            Orthonormal rows, in float64. Each row's largest element is positive, which is the
+            sign that PCA of scikit-learn has. Rows beyond ``n_features`` are 0.
+        variances : torch.Tensor of shape (n_components,)
+            Of the reconstructions along each row, falling; 0 if below 1e-9 of the first.
+        """
+        E, b, D = self._weights()
+        shift, scale, back = (v.cpu().double() for v in (self.shift, self.scale, self.back))
+        center = E @ ((torch.as_tensor(mean).double() - shift) / scale) + b
+        covariance = back.t() @ torch.as_tensor(covariance).double() @ back
+
+        n_features, n_components = D.shape
+        U, S, Vt = torch.linalg.svd(D, full_matrices=n_components > n_features)
+        n_axes = len(S)
+        to_plane = scale * S.unsqueeze(1) * Vt[:n_axes]
+        variances, W = _principal_axes(to_plane @ covariance @ to_plane.t(), S)
+        W = W * _signs(U @ W)
+
+        components = D.new_zeros(n_components, n_features)
+        components[:n_axes] = (U @ W).t()
+        S = S.clamp(min=1e-12 * S[0])  # a decoder without use for a code still has an inverse
+        turn, back = Vt.t() * scale, Vt / scale  # beyond the axes, codes do nothing
+        turn[:, :n_axes] = (Vt[:n_axes].t() * (scale * S)) @ W
+        back[:n_axes] = W.t() @ (Vt[:n_axes] / (scale * S).unsqueeze(1))
+        for buffer, values in ((self.center, center), (self.turn, turn), (self.back, back)):
+            buffer.copy_(values)
+        return components, F.pad(variances, (0, n_components - n_axes))
+
+    def _weights(self):
+        """Return the encoder's weight and bias and the decoder's weight, in float64."""
+        down, up = self.encoder[0], self.decoder[0]
+        weight = down.weight.t() if isinstance(up, Transposed) else up.weight
+        return tuple(values.cpu().double() for values in (down.weight, down.bias, weight))
 
 
 class ConvAutoencoder(Autoencoder):
@@ -683,6 +788,31 @@ def list_layers(module, X):
 
 #: Layers whose channels are the second axis.
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+
+
+def _principal_axes(covariance, S):
+    """Return the variances and eigenvectors of a covariance, by falling variance.
+
+    Eigenvectors of almost no variance are noise: another order of summation gives others. Within
+    their span, which is not noise, those of S² take their place: the directions that the
+    decoder's weights prefer, whether or not any row uses them.
+    """
+    variances, W = (values.flip(-1) for values in torch.linalg.eigh(covariance))
+    n_used = int((variances > 1e-9 * variances[0]).sum())
+    unused = W[:, n_used:]
+    _, turn = torch.linalg.eigh(unused.t() @ (S.square().unsqueeze(1) * unused))
+    used = torch.arange(len(S)) < n_used
+    return variances * used, torch.cat([W[:, :n_used], unused @ turn.flip(-1)], dim=1)
+
+
+def _signs(columns):
+    """Return the sign of each column's largest element, the first of those equally large.
+
+    Equally large up to rounding, which would else decide the sign.
+    """
+    sizes = columns.abs()
+    first = (sizes >= (1 - 1e-6) * sizes.amax(dim=0)).int().argmax(dim=0)
+    return columns.gather(0, first.unsqueeze(0)).squeeze(0).sign()
 
 
 def _n_encoded(n_components, latent):
