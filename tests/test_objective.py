@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skae._objective import Objective
-from skae.architectures import MLP
+from skae.architectures import MLP, Conv, Recurrent
 from skae.losses import encode_with_jacobian, kl_from_standard_normal, mean_loss, sparsity
 
 X = torch.from_numpy(np.random.RandomState(0).rand(9, 6))
@@ -93,3 +93,36 @@ def test_a_callable_corruption_may_write_to_its_rows_but_not_change_their_shape(
     wrong = Objective("mse", corruption=lambda rows, generator: rows[:, 1:])
     with pytest.raises(ValueError, match=r"turned a batch of shape \(9, 6\) into .*\[9, 5\]"):
         wrong.corrupt(X, lambda rows: rows, generator())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "latent", "penalty"),
+    [
+        (MLP((4,), "tanh", norm="batch"), "sphere", None),
+        (MLP((4,), "gelu", norm="layer"), "gaussian", None),
+        (MLP((), "tanh", latent_activation="sigmoid"), "euclidean", "contractive"),
+        (MLP((4,), "silu", latent_activation="sigmoid"), "euclidean", "kl"),
+        (Conv((1, 6), (2,), activation="softplus"), "euclidean", "contractive"),
+        (Conv((1, 6), (2, 2), 3, 1, pool=2, activation="tanh"), "gaussian", None),
+        (Recurrent((3, 2), 3, "lstm"), "euclidean", "l1"),
+        (Recurrent((3, 2), 3, "gru", padding_value=0.0), "sphere", None),
+    ],
+)
+def test_gradients_of_the_whole_objective_equal_finite_differences(architecture, latent, penalty):
+    module = architecture.build(6, 2, latent).double().train()
+    names, weights = zip(*module.named_parameters())
+
+    class Total(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = module
+
+        def forward(self):
+            return evaluate(self.module, WEIGHT, penalty=penalty, alpha=0.1)
+
+    def total(*weights):
+        parameters = {f"module.{name}": weight for name, weight in zip(names, weights)}
+        return torch.func.functional_call(Total(), parameters, ())
+
+    weights = [weight.detach().clone().requires_grad_() for weight in weights]
+    assert torch.autograd.gradcheck(total, weights)
