@@ -3,18 +3,18 @@
 ``AutoencoderTransformer`` is the estimator. What else there is, and where:
 
 ``skae.architectures``
-    What network to build: ``MLP``, ``Linear``, or a callable of yours.
+    What network to build: ``MLP``, ``Linear``, ``Conv``, ``Recurrent``, or a callable of yours.
 ``skae.modules``
     The networks that those build, as torch modules.
 ``skae.losses``
-    What training minimises.
+    What training minimises: losses, penalties; corruptions.
 ``skae.generation``
     New rows: on the way between two rows, or drawn from a density of codes.
 ``skae.datasets``
     MNIST, Fashion-MNIST and CIFAR-10.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
-with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).
+with skorch), ``_objective`` (what a step minimises), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).
 """
 
 from skae._autoencoder import AutoencoderTransformer
