@@ -14,7 +14,8 @@
     MNIST, Fashion-MNIST and CIFAR-10.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
-with skorch), ``_objective`` (what a step minimises), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).
+with skorch), ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime``
+(random numbers, threads, devices).
 """
 
 from skae._autoencoder import AutoencoderTransformer
