@@ -730,23 +730,24 @@ class Layer(NamedTuple):
     n_products: int
 
 
-def list_layers(module, X):
-    """Pass rows through an autoencoder and list the layers that they meet.
+def list_layers(module, X, parts=("encode", "decode")):
+    """Pass rows through a network and list the layers that they meet.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Has ``encode`` and ``decode``; put into evaluation mode.
+        The network; put into evaluation mode.
     X : torch.Tensor of shape (n_rows, n_features)
         Rows; their values do not matter.
+    parts : tuple of str, default=("encode", "decode")
+        Methods of the network, each of which takes what the one before gives.
 
     Returns
     -------
     list of Layer
-        In the order of computation: the part it belongs to ("encode" or "decode"), the name
-        of its class, the shape of its output without the rows, its own number of weights, and of
-        multiplications of weights for each row, which a convolution or a recurrent layer has
-        more of.
+        In the order of computation: the part it belongs to, the name of its class, the shape of
+        its output without the rows, its own number of weights, and of multiplications of weights
+        for each row, which a convolution or a recurrent layer has more of.
 
     Examples
     --------
@@ -757,7 +758,7 @@ def list_layers(module, X):
     >>> [(layer.part, layer.shape, layer.n_weights) for layer in layers]
     [('encode', (2,), 130), ('decode', (64,), 192)]
     """
-    layers, part = [], "encode"
+    layers = []
 
     def note(layer, inputs, output):
         output = output[0] if isinstance(output, tuple) else output
@@ -776,10 +777,10 @@ def list_layers(module, X):
     leaves = [layer for layer in module.modules() if not any(True for _ in layer.children())]
     handles = [layer.register_forward_hook(note) for layer in leaves]
     try:
+        module.eval()
         with torch.inference_mode():
-            codes = module.eval().encode(X)
-            part = "decode"
-            module.decode(codes)
+            for part in parts:
+                X = getattr(module, part)(X)
     finally:
         for handle in handles:
             handle.remove()
