@@ -22,6 +22,7 @@ from skae._runtime import as_tensor, few_threads, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
     BatchNorm,
+    Classifier,
     ConvAutoencoder,
     Level,
     LinearAutoencoder,
@@ -162,15 +163,65 @@ def split_rows(rows, fraction, generator):
     ValueError
         If there is one row only.
     """
+    check_can_split(rows)
     n_samples = len(rows.index)
-    if n_samples < 2:
-        raise ValueError(
-            f"early_stopping=True needs rows to train on and rows to validate on, got "
-            f"n_samples={n_samples}. Pass more rows or set early_stopping=False."
-        )
     n_valid = min(n_samples - 1, int(np.ceil(fraction * n_samples)))
     index = rows.index[torch.randperm(n_samples, generator=generator)]
     return rows._replace(index=index[n_valid:]), rows._replace(index=index[:n_valid], shuffle=False)
+
+
+def check_can_split(rows):
+    """Raise an error if there is one row only."""
+    if len(rows.index) < 2:
+        raise ValueError(
+            f"early_stopping=True needs rows to train on and rows to validate on, got "
+            f"n_samples={len(rows.index)}. Pass more rows or set early_stopping=False."
+        )
+
+
+def split_classes(rows, fraction, generator):
+    """Split rows of classes as :func:`split_rows` does, with each class on both sides if it can be.
+
+    Classes are held out in proportion to their rows. One row of each is left to train on, unless
+    no row would then be held out.
+
+    Parameters
+    ----------
+    rows : Rows
+        With ``y``; at least 2.
+    fraction : float in (0, 1)
+        Share of the rows to validate on, rounded up.
+    generator : torch.Generator
+        Draws the split.
+
+    Returns
+    -------
+    rows, valid : Rows
+        Two views of the same tensor.
+
+    Raises
+    ------
+    ValueError
+        If there is one row only.
+    """
+    check_can_split(rows)
+    n_samples = len(rows.index)
+    index = rows.index[torch.randperm(n_samples, generator=generator)]
+    y, order = rows.y[index].sort(stable=True)
+    index = index[order]
+    is_first = torch.ones(n_samples, dtype=torch.bool)  # of its class
+    is_first[1:] = y[1:] != y[:-1]
+    if is_first.all():
+        is_first[torch.randint(n_samples, (1,), generator=generator)] = False
+    others = index[~is_first]
+    n_valid = min(len(others), int(np.ceil(fraction * n_samples)))
+    # Every k-th row of a list that is sorted by class takes the same share of each.
+    start = torch.rand(1, generator=generator, dtype=torch.float64)
+    held_out = ((torch.arange(n_valid) + start) * len(others) / n_valid).long()
+    is_valid = torch.zeros(len(others), dtype=torch.bool)
+    is_valid[held_out] = True
+    left = torch.cat([index[is_first], others[~is_valid]])
+    return rows._replace(index=left), rows._replace(index=others[is_valid], shuffle=False)
 
 
 class Batches:
@@ -714,6 +765,8 @@ def initialize_net(
 
 def may_draw(module):
     """Tell whether a module may draw random numbers: all may but those that are known not to."""
+    if isinstance(module, Classifier):
+        return module.encoder is not None and may_draw(module.encoder)
     known = (MLPAutoencoder, LinearAutoencoder, Level, ConvAutoencoder, RecurrentAutoencoder)
     return type(module) not in known or any(
         isinstance(layer, nn.Dropout) for layer in module.modules()
