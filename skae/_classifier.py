@@ -1,12 +1,13 @@
 """PretrainedEncoderClassifier: a classifier that starts from what an autoencoder has learned."""
 
 import copy
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array, compute_class_weight, get_tags
@@ -61,7 +62,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         more and need more labels.
     activation : str, default="relu"
         After each hidden layer of the head; one of those of :class:`~skae.architectures.MLP`.
-    lr : float, default=1e-3
+    lr : float, default=3e-3
         Learning rate, positive. Larger learns faster until training becomes unstable.
     encoder_lr : float or None, default=None
         Learning rate of the encoder for "finetune" and "scratch"; None is ``lr``. Smaller keeps
@@ -70,7 +71,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         As in :class:`~skae.AutoencoderTransformer`.
     batch_size : int or "auto", default="auto"
         Rows per step of the optimiser, as in :class:`~skae.AutoencoderTransformer`.
-    max_epochs : int or "auto", default=100
+    max_epochs : int or "auto", default="auto"
         Largest number of passes over the labelled rows. "auto" is at least 10 passes and at
         least 1,500 steps.
     class_weight : dict, "balanced" or None, default=None
@@ -193,11 +194,11 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         strategy="finetune",
         hidden_layer_sizes=(),
         activation="relu",
-        lr=1e-3,
+        lr=3e-3,
         encoder_lr=None,
         optimizer="adam",
         batch_size="auto",
-        max_epochs=100,
+        max_epochs="auto",
         class_weight=None,
         early_stopping=False,
         validation_fraction=0.1,
@@ -292,7 +293,15 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                 y = self._start(rows, X, y, weight, X_unlabeled)
                 inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
                 self._set_up_net(inputs, len(y), weight)
-            self._train(_head.make_labelled_rows(inputs, y, weight))
+            converged = self._train(_head.make_labelled_rows(inputs, y, weight))
+        if not converged and self.tol is not None and self.max_epochs != "auto":
+            warnings.warn(
+                f"max_epochs={self.max_epochs} reached and training still improves by more than "
+                f"tol={self.tol} per epoch. Increase max_epochs, or pass tol=None to train for a "
+                "fixed number of epochs.",
+                ConvergenceWarning,
+                stacklevel=3,  # past the decorator
+            )
         return self
 
     def predict(self, X):
@@ -377,6 +386,13 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         rng = np.random.RandomState(self._seed % 2**32)
         if isinstance(encoder, FrozenEstimator):
             self.encoder_ = copy.deepcopy(encoder.estimator)
+            if X_unlabeled is not None and self._strategy != "scratch":
+                warnings.warn(
+                    "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not "
+                    "fitted again: fit the encoder on these rows before, or pass it unfitted.",
+                    UserWarning,
+                    stacklevel=4,  # past the decorator
+                )
         else:
             self.encoder_ = _seeded_clone(encoder, rng)
             self._fit_encoder(X, weight, X_unlabeled)
@@ -553,11 +569,12 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
         n_epochs = _net.resolve_max_epochs(self.max_epochs, len(rows.index), net)
         stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
-        net.train(rows, valid, stopping, verbose=self.verbose)
+        converged = net.train(rows, valid, stopping, verbose=self.verbose)
         self.loss_curve_ = np.append(self.loss_curve_, net.history[:, "train_loss"])
         self.n_iter_ = len(self.loss_curve_)
         if valid is not None or self.validation_curve_ is not None:
             self._note_validation(valid is not None)
+        return converged
 
     def _note_validation(self, has_curve):
         """Lengthen the validation curve to that of the loss; nan where nothing was held out."""
