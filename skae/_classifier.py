@@ -10,7 +10,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_array, compute_class_weight, get_tags
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_array,
+    compute_class_weight,
+    get_tags,
+)
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -30,6 +37,7 @@ from skae._autoencoder import (
     _unchanged_on_error,
 )
 from skae.architectures import _check_counts
+from skae.modules import ACTIVATIONS, look_up
 
 __all__ = ["PretrainedEncoderClassifier"]
 
@@ -404,6 +412,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_head(self):
         """Raise an error if there can be no such head."""
+        look_up("activation", self.activation, ACTIVATIONS)
         _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(64,) or (128, 32)")
 
     def _check_encoder(self, encoder):
@@ -504,7 +513,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         """Build a head with fresh weights, and the net that trains it."""
         codes = inputs
         if self._strategy != "frozen":
-            codes = _last(self.encoder_).transform(inputs)
+            codes = _last(self.encoder_).net_.apply("encode", inputs)
         self._head = {
             "n_components": codes.shape[1],
             "n_classes": len(self.classes_),
@@ -548,7 +557,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                     "training goes on with that network. Use fit with warm_start=False to train "
                     "a new one."
                 )
-        unknown = sorted(set(y) - set(self.classes_))
+        unknown = np.setdiff1d(y, self.classes_).tolist()
         if unknown:
             raise ValueError(
                 f"y has labels that the fitted network does not know: {unknown}. It knows "
@@ -637,10 +646,16 @@ def _seeded_clone(encoder, rng):
 def _check_labels(y):
     """Return labels as an array; one that is missing is an error."""
     y = column_or_1d(y, warn=True)
-    if y.dtype.kind in "fO" and any(label is None or label != label for label in y):
+    if y.dtype.kind in "fO" and any(map(_is_missing, y)):
         raise ValueError(
             "y contains NaN or None: leave rows whose label is unknown out of X and y, and pass "
             "them as X_unlabeled."
         )
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     return y
+
+
+def _is_missing(label):
+    """Tell whether a label is None, nan or pandas' NA."""
+    return label is None or is_scalar_nan(label) or is_pandas_na(label)
