@@ -623,7 +623,10 @@ def _last(encoder):
 
 def _is_fitted(encoder):
     """Tell whether an encoder has learned something that clone would drop."""
-    if not get_tags(encoder).requires_fit:
+    if isinstance(encoder, Pipeline):
+        # A pipeline that ends in a step without state passes for fitted from the start.
+        return any(_is_fitted(step) for _, step in encoder.steps if hasattr(step, "fit"))
+    if isinstance(encoder, FrozenEstimator) or not get_tags(encoder).requires_fit:
         return False
     try:
         check_is_fitted(encoder)
