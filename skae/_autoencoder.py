@@ -75,11 +75,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The network: an object of :mod:`skae.architectures`, or any callable ``(n_features,
         n_components) -> torch.nn.Module`` with methods ``encode`` and ``decode``. None is
         ``MLP()``: one hidden layer of 256 ReLU units on either side.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
-        What codes are: free numbers; points of the unit sphere, for which the encoder gives
-        the direction; or means of normal distributions, of which training draws
-        (a variational autoencoder; Kingma & Welling, 2014). The latter two need an
-        object of :mod:`skae.architectures`.
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
+        What codes are: free numbers; free numbers in order of importance, because training hides
+        all but the first k of each row's, for a k drawn at random (nested dropout; Rippel et al.,
+        2014), so that the first k codes, with the others set to 0, do for each k; points
+        of the unit sphere, for which the encoder gives the direction; or means of normal
+        distributions, of which training draws (a variational autoencoder; Kingma & Welling,
+        2014). All but the first need an object of :mod:`skae.architectures`.
     loss : {"mse", "mae", "huber", "bce"} or callable, default="mse"
         What training minimises: mean squared error; mean absolute error, where outlying
         values should count less; Huber's loss (Huber, 1964), quadratic up to one standard
@@ -221,6 +223,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     invariance during feature extraction", *ICML*.
 
     Ng (2011), "Sparse autoencoder", CS294A lecture notes, Stanford University.
+
+    Rippel, Gelbart & Adams (2014), "Learning ordered representations with nested dropout", *ICML*.
 
     Kingma & Welling (2014), "Auto-encoding variational Bayes", *ICLR*.
 

@@ -565,9 +565,10 @@ def make_net(
                 "another optimizer."
             )
         options = {**options, "weight_decay": weight_decay}
-    if is_lbfgs(optimizer) and getattr(module, "latent", None) == "gaussian":
+    latent = getattr(module, "latent", "euclidean")
+    if is_lbfgs(optimizer) and latent in ("ordered", "gaussian"):
         raise ValueError(
-            "optimizer='lbfgs' needs the same loss at each call, but latent='gaussian' draws "
+            f"optimizer='lbfgs' needs the same loss at each call, but latent={latent!r} draws "
             "codes: use optimizer='adam'."
         )
     for callback in callbacks or []:

@@ -139,7 +139,7 @@ class MLP(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -212,7 +212,7 @@ class Linear(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -340,7 +340,7 @@ class Conv(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -457,7 +457,7 @@ class Recurrent(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -524,7 +524,7 @@ def build_module(architecture, n_features, n_components, latent="euclidean"):
         Number of columns of X.
     n_components : int
         Width of the code.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         Kind of codes; a callable gives the first kind only.
 
     Returns

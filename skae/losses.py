@@ -15,6 +15,7 @@ __all__ = [
     "kl_from_standard_normal",
     "mask",
     "mean_loss",
+    "nested_dropout",
     "salt_and_pepper",
     "sparsity",
     "weighted_mean",
@@ -329,6 +330,41 @@ def salt_and_pepper(X, level, generator):
     draws = _draw(torch.rand, X, generator)
     extremes = torch.where(draws < level / 2, X.min(), X.max())
     return torch.where(draws < level, extremes, X)
+
+
+def nested_dropout(codes, generator):
+    """Keep the first k codes of each row and set the others to 0, for a k drawn for each row.
+
+    All k from 1 to the number of codes are as likely. The first code is then shown most often and
+    has to say most, and so on down the line (Rippel et al., 2014).
+
+    Parameters
+    ----------
+    codes : torch.Tensor of shape (batch, n_components)
+        The codes.
+    generator : torch.Generator
+        Draws the numbers.
+
+    Returns
+    -------
+    torch.Tensor of shape (batch, n_components)
+        A new tensor.
+
+    References
+    ----------
+    Rippel, Gelbart & Adams (2014), "Learning ordered representations with nested dropout", *ICML*.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.losses import nested_dropout
+    >>> kept = nested_dropout(torch.ones(1000, 4), torch.Generator().manual_seed(0))
+    >>> kept.mean(dim=0).round(decimals=1)
+    tensor([1.0000, 0.8000, 0.5000, 0.2000])
+    """
+    n_components = codes.shape[1]
+    share = _draw(torch.rand, codes[:, :1], generator)
+    return codes * (torch.arange(n_components, device=codes.device) <= share * n_components)
 
 
 #: Corruptions by name. Each takes ``(X, level, generator)``.

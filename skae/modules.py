@@ -51,8 +51,9 @@ NORMS = {"batch": lambda width: BatchNorm(width), "layer": nn.LayerNorm}
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
-#: Kinds of code spaces: numbers that are free, of unit norm, or means of normal distributions.
-LATENTS = ("euclidean", "sphere", "gaussian")
+#: Kinds of code spaces: numbers that are free, in order of importance, of unit norm, or means of
+#: normal distributions.
+LATENTS = ("euclidean", "ordered", "sphere", "gaussian")
 
 WEIGHT_INITS = {
     "kaiming_normal": nn.init.kaiming_normal_,
@@ -127,8 +128,9 @@ class Autoencoder(nn.Module):
         Maps (batch, n_components) to (batch, n_features).
     n_features : int
         Number of columns of X.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
-        What the encoder's output means: the codes; a direction, which is brought to unit norm; or
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
+        What the encoder's output means: the codes; the codes, of which training hides the last
+        ones at random; a direction, which is brought to unit norm; or
         the mean and the log-variance of a normal distribution for each code, side by
         side, of which the codes are the means (Kingma & Welling, 2014).
 
@@ -314,7 +316,7 @@ class MLPAutoencoder(Autoencoder):
         torch's default.
     norm : {None, "batch", "layer"}, default=None
         Normalisation between each hidden layer and its activation.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         As in :class:`Autoencoder`.
 
     Examples
@@ -509,7 +511,7 @@ class ConvAutoencoder(Autoencoder):
         After the last layer; None is the identity.
     weight_init : str or float, default="auto"
         As in :class:`MLPAutoencoder`.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         As in :class:`Autoencoder`.
 
     Raises
@@ -615,7 +617,7 @@ class RecurrentAutoencoder(Autoencoder):
         before them. None is no padding.
     weight_init : str or float, default="auto"
         As in :class:`MLPAutoencoder`, for the dense layers and the matrices of the cells.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         As in :class:`Autoencoder`.
 
     Examples
