@@ -8,11 +8,14 @@
     The networks that those build, as torch modules.
 ``skae.losses``
     What training minimises.
+``skae.inspection``
+    What an autoencoder gains over PCA, and what its bottleneck learned.
 ``skae.datasets``
     MNIST and Fashion-MNIST.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
-with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices).
+with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices),
+``_codes`` (what an array of codes tells), ``_report`` (results as tables).
 """
 
 from skae._autoencoder import AutoencoderTransformer

@@ -18,7 +18,14 @@ from skae import AutoencoderTransformer
 from skae.architectures import Linear
 
 ROOT = Path(__file__).parents[1]
-MODULES = ["skae", "skae.architectures", "skae.modules", "skae.losses", "skae.datasets"]
+MODULES = [
+    "skae",
+    "skae.architectures",
+    "skae.modules",
+    "skae.losses",
+    "skae.datasets",
+    "skae.inspection",
+]
 
 #: numpydoc's checks that are not ours: extended summaries and cross references everywhere,
 #: summaries that start on the second line, types of return values for ``self``.
@@ -99,7 +106,7 @@ def test_documented_attributes_are_the_real_ones():
 
 def test_import_loads_no_optional_package():
     code = (
-        "import sys, skae, skae.datasets\n"
+        "import sys, skae, skae.datasets, skae.inspection\n"
         "optional = {'matplotlib', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc', 'dask'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
@@ -118,7 +125,10 @@ def test_each_file_imports_only_what_its_place_allows():
         "_backprop": {"modules", "losses"},
         "_runtime": set(),
         "_net": {"_backprop", "_runtime", "modules", "losses"},
-        "_autoencoder": {"_net", "_runtime", "architectures", "modules", "losses"},
+        "_codes": set(),
+        "_report": {"_codes"},
+        "_autoencoder": {"_codes", "_net", "_runtime", "architectures", "modules", "losses"},
+        "inspection": {"_codes", "_report"},
         "__init__": {"_autoencoder"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
