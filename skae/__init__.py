@@ -11,7 +11,7 @@
 ``skae.inspection``
     What an autoencoder gains over PCA, and what its bottleneck learned.
 ``skae.datasets``
-    MNIST and Fashion-MNIST.
+    MNIST, Fashion-MNIST, points around a bent plane.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
 with skorch), ``_backprop`` (its fast path), ``_runtime`` (random numbers, threads, devices),
