@@ -269,7 +269,7 @@ class AutoencoderNet(NeuralNet):
         n_weights = sum(weight.numel() for weight in self.module_.parameters())
         slices = batch_slices(len(rows.index), self.batch_size)
         n_rows = max(batch.stop - batch.start for batch in slices)
-        with self.restored_on_error(), few_threads(n_weights, n_rows):
+        with few_threads(n_weights, n_rows):
             if self.flat_ is not None:
                 self.flat_.link()
             if is_plain(self.module_, self.criterion_.loss):
@@ -280,6 +280,7 @@ class AutoencoderNet(NeuralNet):
             batch = next(iter(self.get_iterator(rows)))
             self._check_finite(self.validation_step(batch)["loss"].item())
             self.notify("on_train_end", X=rows.X)
+        self.backprop_ = None  # its buffers are for this training only
         return converged
 
     def _train_epochs(self, rows, valid, stopping, verbose):
@@ -321,9 +322,8 @@ class AutoencoderNet(NeuralNet):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
+            self.backprop_ = None
             raise
-        finally:
-            self.backprop_ = None  # its buffers are for this training only
 
     def get_default_callbacks(self):
         """Return none: skorch's timer, averages and log are not needed."""
