@@ -611,10 +611,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _covariance_of_codes(self, X, weight):
         """Return the weighted covariance of the codes around those of the mean row."""
-        center = _net.infer(self.module_, "encode", self.mean_[np.newaxis])
+        # In the dtype of X, since not every device has float64.
+        center = _net.infer(self.module_, "encode", self.mean_[np.newaxis].astype(X.dtype))
         covariance = np.zeros((self.n_components_, self.n_components_))
         for block in _blocks(X):
-            codes = _net.infer(self.module_, "encode", X[block]) - center
+            codes = _net.infer(self.module_, "encode", X[block]).astype(np.float64) - center
             covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
         return covariance / (len(X) if weight is None else weight.sum())
 
