@@ -263,7 +263,8 @@ class Conv(Architecture):
     output_activation : str or None, default=None
         After the last layer, as in :class:`MLP`.
     weight_init : str or float, default="auto"
-        Initial weights, as in :class:`MLP`.
+        Initial weights, as in :class:`MLP`; "auto" is LeCun normal (LeCun et al., 1998), but for
+        "sigmoid".
 
     See Also
     --------
@@ -277,6 +278,9 @@ class Conv(Architecture):
 
     References
     ----------
+    LeCun, Bottou, Orr & Müller (1998), "Efficient backprop", in *Neural Networks: Tricks of the
+    Trade*.
+
     Masci, Meier, Cireşan & Schmidhuber (2011), "Stacked convolutional auto-encoders for
     hierarchical feature extraction", *ICANN*.
 

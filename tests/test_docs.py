@@ -24,6 +24,7 @@ MODULES = [
     "skae.modules",
     "skae.losses",
     "skae.generation",
+    "skae.inspection",
     "skae.datasets",
 ]
 
@@ -106,7 +107,7 @@ def test_documented_attributes_are_the_real_ones():
 
 def test_import_loads_no_optional_package():
     code = (
-        "import sys, skae, skae.datasets\n"
+        "import sys, skae, skae.datasets, skae.inspection\n"
         "optional = {'matplotlib', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc', 'dask'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
@@ -127,7 +128,10 @@ def test_each_file_imports_only_what_its_place_allows():
         "_runtime": set(),
         "_objective": {"modules", "losses"},
         "_net": {"_backprop", "_objective", "_runtime", "modules", "losses"},
-        "_autoencoder": {"_net", "_runtime", "architectures", "modules", "losses"},
+        "_codes": set(),
+        "_report": {"_codes"},
+        "_autoencoder": {"_codes", "_net", "_runtime", "architectures", "modules", "losses"},
+        "inspection": {"_codes", "_report"},
         "__init__": {"_autoencoder"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
