@@ -78,7 +78,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ``MLP()``: one hidden layer of 256 ReLU units on either side.
     latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         What codes are: free numbers; free numbers in order of importance, because training hides
-        all but the first k of each row's, for a k drawn at random (nested dropout; Rippel et al.,
+        all but the first k of each row's, for every k in turn (nested dropout; Rippel et al.,
         2014), so that the first k codes, with the others set to 0, do for each k; points
         of the unit sphere, for which the encoder gives the direction; or means of normal
         distributions, of which training draws (a variational autoencoder; Kingma & Welling,

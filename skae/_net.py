@@ -341,9 +341,12 @@ class AutoencoderNet(NeuralNet):
         with seeded(make_generator(0)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
             self.layers_ = list_layers(module, X)
-        self.n_products_ = sum(layer.n_products for layer in self.layers_)
-        widths = [int(np.prod(layer.shape)) for layer in self.layers_]
-        self.widest_ = max(self.n_features, *widths)
+        # A user's module may have weights that are in no layer: each is used once at least.
+        n_weights = sum(weight.numel() for weight in module.parameters())
+        self.n_products_ = max(n_weights, sum(layer.n_products for layer in self.layers_))
+        self.widest_ = max(
+            [self.n_features, *(int(np.prod(layer.shape)) for layer in self.layers_)]
+        )
         self.backprop_ = None  # until training begins
         return self
 

@@ -333,17 +333,19 @@ def salt_and_pepper(X, level, generator):
 
 
 def nested_dropout(codes, generator):
-    """Keep the first k codes of each row and set the others to 0, for a k drawn for each row.
+    """Keep the first k codes of each row and set the others to 0, for another k from row to row.
 
-    All k from 1 to the number of codes are as likely. The first code is then shown most often and
-    has to say most, and so on down the line (Rippel et al., 2014).
+    All k from 1 to the number of codes are as frequent. The first code is then shown most often and
+    has to say most, and so on down the line (Rippel et al., 2014). Here k goes round from row to
+    row, from a first one that is drawn: a loss with the same k in each batch has less noise
+    than one with k drawn for each row.
 
     Parameters
     ----------
     codes : torch.Tensor of shape (batch, n_components)
-        The codes.
+        The codes, of rows in random order.
     generator : torch.Generator
-        Draws the numbers.
+        Draws the first k.
 
     Returns
     -------
@@ -359,12 +361,13 @@ def nested_dropout(codes, generator):
     >>> import torch
     >>> from skae.losses import nested_dropout
     >>> kept = nested_dropout(torch.ones(1000, 4), torch.Generator().manual_seed(0))
-    >>> kept.mean(dim=0).round(decimals=1)
-    tensor([1.0000, 0.8000, 0.5000, 0.2000])
+    >>> kept.mean(dim=0)
+    tensor([1.0000, 0.7500, 0.5000, 0.2500])
     """
-    n_components = codes.shape[1]
-    share = _draw(torch.rand, codes[:, :1], generator)
-    return codes * (torch.arange(n_components, device=codes.device) <= share * n_components)
+    n_rows, n_components = codes.shape
+    first = torch.randint(n_components, (1,), generator=generator, device=generator.device)
+    last = (torch.arange(n_rows, device=codes.device) + first.to(codes.device)) % n_components
+    return codes * (torch.arange(n_components, device=codes.device) <= last.unsqueeze(1))
 
 
 #: Corruptions by name. Each takes ``(X, level, generator)``.

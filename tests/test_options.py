@@ -50,14 +50,14 @@ def truncated_r2(ae, X, k):
 
 def test_the_first_of_ordered_codes_do_for_each_number_of_them():
     X = DIGITS.astype(np.float64)
-    params = {"architecture": MLP(), "max_epochs": 60}
+    params = {"architecture": MLP((64, 64)), "max_epochs": 60}
     ordered, plain = (
         make(n_components=8, latent=kind, **params).fit(X) for kind in ("ordered", "euclidean")
     )
     for k in (1, 2, 4):
         alone = make(n_components=k, **params).fit(X).score(X)
-        assert truncated_r2(ordered, X, k) > 0.7 * alone
-        assert truncated_r2(plain, X, k) < 0.5 * alone
+        assert truncated_r2(ordered, X, k) > 0.5 * alone
+        assert truncated_r2(ordered, X, k) > truncated_r2(plain, X, k) + 0.1
     gains = np.diff([truncated_r2(ordered, X, k) for k in range(9)])
     assert (gains > 0).all()
 
