@@ -146,8 +146,9 @@ def compare_with_pca(ae, X, y=None, X_test=None, y_test=None, *, random_state=No
 def bottleneck_curve(estimator, X, widths, *, cv=5, n_jobs=None):
     """Measure how well held-out rows are reconstructed, by number of codes.
 
-    The autoencoder is fitted anew for each width and fold, PCA once per fold. The curve shows
-    how many codes the data are worth, and from where on PCA is as good. The smallest width within
+    The autoencoder is fitted anew for each width and fold, PCA once per fold. One with
+    ``latent="ordered"`` is fitted once per fold too, at the largest width: for the others its last
+    codes are set to 0. The curve shows how many codes the data are worth, and from where on PCA is as good. The smallest width within
     one standard error of the best one is a choice that does not follow the noise of the
     folds (Breiman et al., 1984).
 
@@ -203,18 +204,26 @@ def bottleneck_curve(estimator, X, widths, *, cv=5, n_jobs=None):
         raise ValueError(
             f"widths={given!r} must be whole numbers of at least 1, such as [2, 4, 8]."
         )
-    before, _ = _split(estimator)
+    before, ae = _split(estimator)
     splits = list(check_cv(cv).split(X))
     run = Parallel(n_jobs=n_jobs)
-    scores = run(
-        delayed(_held_out_r2)(_with_width(estimator, int(width)), X, *split)
-        for width in widths
-        for split in splits
-    )
+    if getattr(ae, "latent", None) == "ordered":
+        by_fold = run(
+            delayed(_held_out_r2_of_first_codes)(
+                _with_width(estimator, int(widths[-1])), X, *split, widths
+            )
+            for split in splits
+        )
+        scores = np.transpose(by_fold)
+    else:
+        by_width = run(
+            delayed(_held_out_r2)(_with_width(estimator, int(width)), X, *split)
+            for width in widths
+            for split in splits
+        )
+        scores = np.reshape(by_width, (len(widths), len(splits)))
     pca_scores = run(delayed(_held_out_r2_of_pca)(before, X, *split, widths) for split in splits)
-    return BottleneckCurve(
-        widths, np.reshape(scores, (len(widths), len(splits))), np.transpose(pca_scores)
-    )
+    return BottleneckCurve(widths, scores, np.transpose(pca_scores))
 
 
 def latent_report(ae, X):
@@ -526,6 +535,19 @@ def _still_falls(curve):
 def _held_out_r2(estimator, X, train, test):
     """Return R² on test rows of an estimator fitted on training rows."""
     return estimator.fit(_safe_indexing(X, train)).score(_safe_indexing(X, test))
+
+
+def _held_out_r2_of_first_codes(estimator, X, train, test, widths):
+    """Return R² on test rows with the first codes alone, the others set to 0, by width."""
+    estimator.fit(_safe_indexing(X, train))
+    before, ae = _split(estimator)
+    rows = _rows(before, _safe_indexing(X, test))
+    codes, whole = np.asarray(ae.transform(rows)), _sum_of_squares(rows, ae.mean_)
+    shown = np.arange(codes.shape[1])
+    return [
+        1 - _sum_of_squares(rows, ae.inverse_transform(codes * (shown < width))) / whole
+        for width in widths
+    ]
 
 
 def _held_out_r2_of_pca(before, X, train, test, widths):

@@ -151,6 +151,25 @@ def test_report_of_one_code_and_of_rows_without_spread():
         latent_report(linear(1).fit(small()), small(1))
 
 
+def test_ordered_codes_give_all_widths_from_one_fit_per_fold(monkeypatch):
+    X = load_wine().data
+    ae = AutoencoderTransformer(latent="ordered", max_epochs=30, tol=None, random_state=0)
+    fits, fit = [], AutoencoderTransformer.fit
+    monkeypatch.setattr(
+        AutoencoderTransformer, "fit", lambda ae, X, y=None: fits.append(len(X)) or fit(ae, X)
+    )
+    curve = bottleneck_curve(scaled(ae), X, [3, 1, 6], cv=2)
+    assert fits == [89, 89]
+    first, second = np.arange(89), np.arange(89, 178)
+    pipe = scaled(clone(ae).set_params(n_components=6)).fit(X[first])
+    rows = pipe[:-1].transform(X[second])
+    for width, score in zip((1, 3, 6), curve.scores[:, 1]):
+        codes = pipe.transform(X[second])
+        codes[:, width:] = 0
+        error = ((pipe[-1].inverse_transform(codes) - rows) ** 2).sum()
+        assert score == pytest.approx(1 - error / ((rows - pipe[-1].mean_) ** 2).sum())
+
+
 # Dead codes after fit
 
 
@@ -192,7 +211,7 @@ def test_dead_codes_give_one_warning_that_names_them_and_the_remedy(bias, words)
 
 def test_codes_that_the_rows_have_no_use_for_are_no_fault():
     ae = AutoencoderTransformer(3, architecture=lambda p, k: ReluCodes(p, k, [100, -1e6, 100]))
-    ae.set_params(max_epochs=1, tol=None)
+    ae.set_params(max_epochs=1, tol=None, random_state=0)
     line = np.outer(np.linspace(0, 1, 30), np.ones(4))
     for X in (line, np.full((30, 4), 0.1), line[:1], line @ np.diag([1, 1, 1, 0]), 1e7 + line):
         ae.fit(X)  # warnings are errors
