@@ -43,7 +43,9 @@ def show(name, scores):
     """Print one line of a table."""
     spread = np.std(scores, ddof=1) if len(scores) > 1 else np.nan
     all_scores = " ".join(f"{100 * score:.1f}" for score in scores)
-    print(f"{name:<34} {100 * np.mean(scores):5.1f} ± {100 * spread:3.1f}   {all_scores}", flush=True)
+    print(
+        f"{name:<34} {100 * np.mean(scores):5.1f} ± {100 * spread:3.1f}   {all_scores}", flush=True
+    )
 
 
 def draw(y, n_labels, n_draws):
@@ -100,7 +102,9 @@ def codes(X, y, X_test, y_test, n_draws):
     for name, transformer in maps.items():
         Z = clone(transformer).fit_transform(X)
         Z_test = transformer.fit(X).transform(X_test)
-        scores = [KNeighborsClassifier(1).fit(Z[rows], y[rows]).score(Z_test, y_test) for rows in draws]
+        scores = [
+            KNeighborsClassifier(1).fit(Z[rows], y[rows]).score(Z_test, y_test) for rows in draws
+        ]
         show(name, scores)
 
 

@@ -8,14 +8,17 @@
     The networks that those build, as torch modules.
 ``skae.losses``
     What training minimises: losses, penalties; corruptions.
+``skae.inspection``
+    What an autoencoder gains over PCA, and what its bottleneck learned.
 ``skae.generation``
     New rows: on the way between two rows, or drawn from a density of codes.
 ``skae.datasets``
-    MNIST, Fashion-MNIST and CIFAR-10.
+    MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 
 Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
 with skorch), ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime``
-(random numbers, threads, devices).
+(random numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_report``
+(results as tables).
 """
 
 from skae._autoencoder import AutoencoderTransformer

@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skae import _net, _runtime
+from skae._codes import dead_codes, name_codes
 from skae.architectures import MLP, Architecture, build_module
 from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
 from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
@@ -48,8 +49,8 @@ OBJECTIVE = SETTINGS[:6]
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
 
-#: Rows that the spread of X is estimated from.
-SPREAD_ROWS = 2048
+#: Rows that the spread of X is estimated from, and that dead codes are looked for in.
+SAMPLE_ROWS = 2048
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -75,11 +76,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The network: an object of :mod:`skae.architectures`, or any callable ``(n_features,
         n_components) -> torch.nn.Module`` with methods ``encode`` and ``decode``. None is
         ``MLP()``: one hidden layer of 256 ReLU units on either side.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
-        What codes are: free numbers; points of the unit sphere, for which the encoder gives
-        the direction; or means of normal distributions, of which training draws
-        (a variational autoencoder; Kingma & Welling, 2014). The latter two need an
-        object of :mod:`skae.architectures`.
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
+        What codes are: free numbers; free numbers in order of importance, because training hides
+        all but the first k of each row's, for every k in turn (nested dropout; Rippel et al.,
+        2014), so that the first k codes, with the others set to 0, do for each k; points
+        of the unit sphere, for which the encoder gives the direction; or means of normal
+        distributions, of which training draws (a variational autoencoder; Kingma & Welling,
+        2014). All but the first need an object of :mod:`skae.architectures`.
     loss : {"mse", "mae", "huber", "bce"} or callable, default="mse"
         What training minimises: mean squared error; mean absolute error, where outlying
         values should count less; Huber's loss (Huber, 1964), quadratic up to one standard
@@ -221,6 +224,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     invariance during feature extraction", *ICML*.
 
     Ng (2011), "Sparse autoencoder", CS294A lecture notes, Stanford University.
+
+    Rippel, Gelbart & Adams (2014), "Learning ordered representations with nested dropout", *ICML*.
 
     Kingma & Welling (2014), "Auto-encoding variational Bayes", *ICLR*.
 
@@ -396,6 +401,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
+        self._warn_of_dead_codes(X[_sample(X, weight)])
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -821,7 +827,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Turn a linear network into the basis that PCA has, and name its axes and variances."""
         for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
             vars(self).pop(name, None)
-        if not isinstance(self.module_, LinearAutoencoder) or self._loss == "bce":
+        is_plane = isinstance(self.module_, LinearAutoencoder) and self._loss != "bce"
+        if not is_plane or self.penalty is not None:  # a rotation would undo the penalty
             return
         covariance = self._covariance_of_codes(X, weight)
         self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
@@ -831,12 +838,28 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _covariance_of_codes(self, X, weight):
         """Return the weighted covariance of the codes around those of the mean row."""
-        center = self.net_.apply("encode", self.mean_[np.newaxis])
+        # In the dtype of X, since not every device has float64.
+        center = self.net_.apply("encode", self.mean_[np.newaxis].astype(X.dtype))
         covariance = np.zeros((self.n_components_, self.n_components_))
         for block in _blocks(X):
-            codes = self.net_.apply("encode", X[block]) - center
+            codes = self.net_.apply("encode", X[block]).astype(np.float64) - center
             covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
         return covariance / (len(X) if weight is None else weight.sum())
+
+    def _warn_of_dead_codes(self, X):
+        """Warn if codes are the same for all rows, although the rows have use for them."""
+        dead = dead_codes(self.net_.apply("encode", X))
+        if not dead.any():
+            return
+        if np.count_nonzero(~dead) >= min(_n_directions(X, self.mean_), len(dead)):
+            return
+        warnings.warn(
+            f"Of n_components={len(dead)}, {name_codes(dead)} dead: the same for all of "
+            f"{len(X)} rows. Use latent_activation='identity' if it is another one, a smaller lr "
+            f"(lr={self.lr}), another random_state or fewer components.",
+            UserWarning,
+            stacklevel=4,
+        )
 
     @property
     def _n_features_out(self):
@@ -914,8 +937,7 @@ def _spread(X, mean, weight):
 
     It only has to be of the right size, so that a few thousand rows of a long X will do.
     """
-    index = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-    some = index[:: -(-len(index) // SPREAD_ROWS)]
+    some = _sample(X, weight)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
         spread = np.sqrt(_variances(X[some], mean, None if weight is None else weight[some]).mean())
     if not np.isfinite(spread):
@@ -924,6 +946,22 @@ def _spread(X, mean, weight):
             "X, for example with MaxAbsScaler."
         )
     return spread if spread > 0 else 1.0
+
+
+def _n_directions(X, mean):
+    """Return the rank of X around its mean; what is rounding of X does not count."""
+    varies = _variances(X, mean, None) > 0
+    if not varies.any():
+        return 0
+    rows = X[:, varies]
+    rounding = max(rows.shape) * np.finfo(X.dtype).eps * np.linalg.norm(rows)
+    return np.linalg.matrix_rank(rows - mean[varies], tol=rounding)
+
+
+def _sample(X, weight):
+    """Return the index of evenly spaced rows among those that have weight."""
+    index = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+    return index[:: -(-len(index) // SAMPLE_ROWS)]
 
 
 def _blocks(X):

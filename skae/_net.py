@@ -414,9 +414,12 @@ class Net(NeuralNet):
         with seeded(make_generator(0)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
             self.layers_ = list_layers(module, X, self.parts)
-        self.n_products_ = sum(layer.n_products for layer in self.layers_)
-        widths = [int(np.prod(layer.shape)) for layer in self.layers_]
-        self.widest_ = max(self.n_features, *widths)
+        # A user's module may have weights that are in no layer: each is used once at least.
+        n_weights = sum(weight.numel() for weight in module.parameters())
+        self.n_products_ = max(n_weights, sum(layer.n_products for layer in self.layers_))
+        self.widest_ = max(
+            [self.n_features, *(int(np.prod(layer.shape)) for layer in self.layers_)]
+        )
         return self
 
     def initialize_optimizer(self):
@@ -651,9 +654,10 @@ def make_net(module, objective, *, optimizer, **settings):
     ValueError
         As :func:`initialize_net` does, and if the optimiser does not go with the codes.
     """
-    if is_lbfgs(optimizer) and getattr(module, "latent", None) == "gaussian":
+    latent = getattr(module, "latent", "euclidean")
+    if is_lbfgs(optimizer) and latent in ("ordered", "gaussian"):
         raise ValueError(
-            "optimizer='lbfgs' needs the same loss at each call, but latent='gaussian' draws "
+            f"optimizer='lbfgs' needs the same loss at each call, but latent={latent!r} draws "
             "codes: use optimizer='adam'."
         )
     if isinstance(objective["loss"], nn.Module):

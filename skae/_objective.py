@@ -8,6 +8,7 @@ from skae.losses import (
     encode_with_jacobian,
     kl_from_standard_normal,
     mean_loss,
+    nested_dropout,
     sparsity,
     weighted_mean,
 )
@@ -95,17 +96,17 @@ class Objective(nn.Module):
         torch.Tensor
             A scalar.
         """
-        encode, decode = module.encode, module.decode
+        encode, decode, latent = module.encode, module.decode, "euclidean"
         if keeps_units(module):
-            encode, decode = module.encode_standard, module.decoder
-        if getattr(module, "latent", None) == "gaussian":
+            encode, decode, latent = module.encode_standard, module.decoder, module.latent
+        if latent == "gaussian":
             codes, log_variance = module.encoder(inputs).chunk(2, dim=1)
             penalty = weighted_mean(kl_from_standard_normal(codes, log_variance), weight)
             if module.training:
                 codes = add_noise(codes, (log_variance / 2).exp(), generator)
         elif self.penalty == "contractive":
-            is_simple = keeps_units(module) and module.latent == "euclidean"
-            codes, norms = encode_with_jacobian(module.encoder if is_simple else encode, inputs)
+            is_sphere = latent == "sphere" or not keeps_units(module)
+            codes, norms = encode_with_jacobian(encode if is_sphere else module.encoder, inputs)
             penalty = weighted_mean(norms, weight)
         else:
             codes, penalty = encode(inputs), 0.0
@@ -113,5 +114,7 @@ class Objective(nn.Module):
                 penalty = weighted_mean(codes.abs().sum(dim=1), weight)
             elif self.penalty == "kl":
                 penalty = sparsity(weighted_mean(codes, weight), self.target_activation)
+        if latent == "ordered" and module.training:
+            codes = nested_dropout(codes, generator)
         grown = min(1.0, (epoch - 1) / self.alpha_warmup) if self.alpha_warmup else 1.0
         return self(decode(codes), target, weight) + self.alpha * grown * penalty

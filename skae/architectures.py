@@ -139,7 +139,7 @@ class MLP(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -212,7 +212,7 @@ class Linear(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -263,7 +263,8 @@ class Conv(Architecture):
     output_activation : str or None, default=None
         After the last layer, as in :class:`MLP`.
     weight_init : str or float, default="auto"
-        Initial weights, as in :class:`MLP`.
+        Initial weights, as in :class:`MLP`; "auto" is LeCun normal (LeCun et al., 1998), but for
+        "sigmoid".
 
     See Also
     --------
@@ -277,6 +278,9 @@ class Conv(Architecture):
 
     References
     ----------
+    LeCun, Bottou, Orr & Müller (1998), "Efficient backprop", in *Neural Networks: Tricks of the
+    Trade*.
+
     Masci, Meier, Cireşan & Schmidhuber (2011), "Stacked convolutional auto-encoders for
     hierarchical feature extraction", *ICANN*.
 
@@ -340,7 +344,7 @@ class Conv(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -457,7 +461,7 @@ class Recurrent(Architecture):
             Number of columns of X.
         n_components : int
             Width of the code.
-        latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
             Kind of codes, as in :class:`~skae.modules.Autoencoder`.
 
         Returns
@@ -524,7 +528,7 @@ def build_module(architecture, n_features, n_components, latent="euclidean"):
         Number of columns of X.
     n_components : int
         Width of the code.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         Kind of codes; a callable gives the first kind only.
 
     Returns

@@ -1,4 +1,4 @@
-"""Data sets: real images fetched once and checked, from a folder, a cache or the web."""
+"""Data sets: real images, fetched once and checked, and points around a bent plane."""
 
 import gzip
 import hashlib
@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_random_state
 
-__all__ = ["fetch_cifar10", "fetch_fashion_mnist", "fetch_mnist"]
+__all__ = ["fetch_cifar10", "fetch_fashion_mnist", "fetch_mnist", "make_bent_plane"]
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 FASHION_MNIST_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -247,6 +247,62 @@ def fetch_cifar10(*, subset="train", return_X_y=False, data_home=None, download_
         f"{source}."
     )
     return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def make_bent_plane(n_samples=1000, *, noise=0.1, random_state=None):
+    """Make three-dimensional points around a gently bent plane.
+
+    Two coordinates u, uniform in [-2, 2], and v, uniform in [-1, 1], span a plane that lies
+    askew in space and is bent upwards along u, by 0.2 (u² - 4/3). It is bent so little that
+    PCA with two components finds u and v again and keeps 96% of the variance; a curved surface
+    keeps more.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of points, at least 1.
+    noise : float, default=0.1
+        Standard deviation of normal noise in each direction, not negative. With more, less of
+        the variance is in the surface.
+    random_state : int, RandomState instance or None, default=None
+        Draws coordinates and noise. Pass an int for the same points on each call.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 3)
+        The points, float64.
+    plane : ndarray of shape (n_samples, 2)
+        Their coordinates u and v.
+
+    Raises
+    ------
+    ValueError
+        If ``n_samples`` is less than 1 or ``noise`` is negative.
+
+    See Also
+    --------
+    sklearn.datasets.make_swiss_roll : A plane that is rolled up, which PCA cannot flatten.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.datasets import make_bent_plane
+    >>> X, plane = make_bent_plane(random_state=0)
+    >>> X.shape, plane.shape
+    ((1000, 3), (1000, 2))
+    >>> print(PCA(2).fit(X).explained_variance_ratio_.sum().round(2))
+    0.96
+    """
+    if n_samples < 1 or noise < 0:
+        raise ValueError(
+            f"n_samples={n_samples} must be at least 1 and noise={noise} must not be negative."
+        )
+    rng = check_random_state(random_state)
+    plane = rng.uniform([-2, -1], [2, 1], (n_samples, 2))
+    height = 0.2 * (plane[:, 0] ** 2 - 4 / 3)  # 4/3 is the mean of u²
+    axes = np.array([[2, 2, 1], [-2, 1, 2], [1, -2, 2]]) / 3  # orthonormal rows
+    X = np.column_stack([plane, height]) @ axes
+    return X + noise * rng.standard_normal(X.shape), plane
 
 
 def _fetch_images(name, hashes, url, subset, data_home, download_if_missing):

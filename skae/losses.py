@@ -16,6 +16,7 @@ __all__ = [
     "kl_from_standard_normal",
     "mask",
     "mean_loss",
+    "nested_dropout",
     "salt_and_pepper",
     "sparsity",
     "weighted_mean",
@@ -359,6 +360,44 @@ def salt_and_pepper(X, level, generator):
     draws = _draw(torch.rand, X, generator)
     extremes = torch.where(draws < level / 2, X.min(), X.max())
     return torch.where(draws < level, extremes, X)
+
+
+def nested_dropout(codes, generator):
+    """Keep the first k codes of each row and set the others to 0, for another k from row to row.
+
+    All k from 1 to the number of codes are as frequent. The first code is then shown most often and
+    has to say most, and so on down the line (Rippel et al., 2014). Here k goes round from row to
+    row, from a first one that is drawn: a loss with the same k in each batch has less noise
+    than one with k drawn for each row.
+
+    Parameters
+    ----------
+    codes : torch.Tensor of shape (batch, n_components)
+        The codes, of rows in random order.
+    generator : torch.Generator
+        Draws the first k.
+
+    Returns
+    -------
+    torch.Tensor of shape (batch, n_components)
+        A new tensor.
+
+    References
+    ----------
+    Rippel, Gelbart & Adams (2014), "Learning ordered representations with nested dropout", *ICML*.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.losses import nested_dropout
+    >>> kept = nested_dropout(torch.ones(1000, 4), torch.Generator().manual_seed(0))
+    >>> kept.mean(dim=0)
+    tensor([1.0000, 0.7500, 0.5000, 0.2500])
+    """
+    n_rows, n_components = codes.shape
+    first = torch.randint(n_components, (1,), generator=generator, device=generator.device)
+    last = (torch.arange(n_rows, device=codes.device) + first.to(codes.device)) % n_components
+    return codes * (torch.arange(n_components, device=codes.device) <= last.unsqueeze(1))
 
 
 #: Corruptions by name. Each takes ``(X, level, generator)``.

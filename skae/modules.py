@@ -14,6 +14,7 @@ name        shape                  meaning
 
 import difflib
 import math
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -54,8 +55,9 @@ NORMS = {"batch": lambda width: BatchNorm(width), "layer": nn.LayerNorm}
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
-#: Kinds of code spaces: numbers that are free, of unit norm, or means of normal distributions.
-LATENTS = ("euclidean", "sphere", "gaussian")
+#: Kinds of code spaces: numbers that are free, in order of importance, of unit norm, or means of
+#: normal distributions.
+LATENTS = ("euclidean", "ordered", "sphere", "gaussian")
 
 WEIGHT_INITS = {
     "kaiming_normal": nn.init.kaiming_normal_,
@@ -63,14 +65,6 @@ WEIGHT_INITS = {
     "xavier_normal": nn.init.xavier_normal_,
     "xavier_uniform": nn.init.xavier_uniform_,
     "orthogonal": nn.init.orthogonal_,
-}
-
-#: Initial weights of ``weight_init="auto"`` where torch's own are not good: those that SELU's
-#: self-normalisation assumes (Klambauer et al., 2017), and larger ones for the sigmoid, whose
-#: slope is a quarter of tanh's, so that signals would fade from layer to layer.
-AUTO_INITS = {
-    "selu": (nn.init.kaiming_normal_, {"nonlinearity": "linear"}),
-    "sigmoid": (nn.init.xavier_uniform_, {"gain": 2.0}),
 }
 
 
@@ -130,8 +124,9 @@ class Autoencoder(nn.Module):
         Maps (batch, n_components) to (batch, n_features).
     n_features : int
         Number of columns of X.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
-        What the encoder's output means: the codes; a direction, which is brought to unit norm; or
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
+        What the encoder's output means: the codes; the codes, of which training hides the last
+        ones at random; a direction, which is brought to unit norm; or
         the mean and the log-variance of a normal distribution for each code, side by
         side, of which the codes are the means (Kingma & Welling, 2014).
 
@@ -312,12 +307,12 @@ class MLPAutoencoder(Autoencoder):
         regularises more.
     weight_init : str or float, default="auto"
         Initial weights: a key of ``WEIGHT_INITS``, a standard deviation s for
-        N(0, s²), or "auto": LeCun normal for "selu", Xavier's uniform with a gain of 2 for
-        "sigmoid", torch's default for the others. Biases start at 0, or at torch's default with
-        torch's default.
+        N(0, s²), or "auto": LeCun normal for convolutions and "selu", Xavier's uniform with a
+        gain of 2 for "sigmoid", torch's default for the others. Biases start at 0, or at torch's
+        default with torch's default.
     norm : {None, "batch", "layer"}, default=None
         Normalisation between each hidden layer and its activation.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         As in :class:`Autoencoder`.
 
     Examples
@@ -512,7 +507,7 @@ class ConvAutoencoder(Autoencoder):
         After the last layer; None is the identity.
     weight_init : str or float, default="auto"
         As in :class:`MLPAutoencoder`.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         As in :class:`Autoencoder`.
 
     Raises
@@ -618,7 +613,7 @@ class RecurrentAutoencoder(Autoencoder):
         before them. None is no padding.
     weight_init : str or float, default="auto"
         As in :class:`MLPAutoencoder`, for the dense layers and the matrices of the cells.
-    latent : {"euclidean", "sphere", "gaussian"}, default="euclidean"
+    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         As in :class:`Autoencoder`.
 
     Examples
@@ -850,8 +845,7 @@ def list_layers(module, X, parts=("encode", "decode")):
             return  # a layer of the user's with a result of its own kind
         n_weights = sum(weight.numel() for weight in layer.parameters())
         # Each weight of a matrix is used once for each position of an image or step.
-        is_transposed = isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d))
-        values = inputs[0] if is_transposed else output
+        values = inputs[0] if isinstance(layer, TRANSPOSED_CONVOLUTIONS) else output
         channel_axis = 1 if isinstance(layer, CONVOLUTIONS) else -1
         n_positions = values.numel() // max(1, values.shape[channel_axis] * len(X))
         n_products = n_positions * n_weights
@@ -872,7 +866,8 @@ def list_layers(module, X, parts=("encode", "decode")):
 
 
 #: Layers whose channels are the second axis.
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, *TRANSPOSED_CONVOLUTIONS)
 
 
 def _principal_axes(covariance, S):
@@ -978,18 +973,36 @@ def _plan(size, n_layers, kernel_size, stride, padding, pool):
 
 def _initialize(module, weight_init, activation):
     """Draw the initial weights of every layer that has a matrix, in place."""
-    if weight_init == "auto":
-        if activation not in AUTO_INITS:
-            return
-        draw, options = AUTO_INITS[activation]
-    elif isinstance(weight_init, str):
-        draw, options = look_up("weight_init", weight_init, WEIGHT_INITS), {}
-    else:
-        draw, options = nn.init.normal_, {"std": float(weight_init)}
+    if isinstance(weight_init, str) and weight_init != "auto":
+        draw = look_up("weight_init", weight_init, WEIGHT_INITS)
     for layer in module.modules():
-        if isinstance(layer, (nn.Linear, Transposed, *CONVOLUTIONS, *CELLS.values())):
-            for name, weight in layer.named_parameters():
-                if "bias" in name:
-                    nn.init.zeros_(weight)
-                else:
-                    draw(weight, **options)
+        if not isinstance(layer, (nn.Linear, Transposed, *CONVOLUTIONS, *CELLS.values())):
+            continue
+        if weight_init == "auto":
+            draw = _auto_init(layer, activation)
+        elif not isinstance(weight_init, str):
+            draw = partial(nn.init.normal_, std=float(weight_init))
+        if draw is None:
+            continue
+        for name, weight in layer.named_parameters():
+            nn.init.zeros_(weight) if "bias" in name else draw(weight)
+
+
+def _auto_init(layer, activation):
+    """Return what draws the weights of a layer, or None where torch's default is good.
+
+    Sigmoids need larger weights than others: their slope is a quarter of tanh's, so that signals
+    fade from layer to layer. LeCun's variance of 1 / (number of inputs) is what SELU's
+    self-normalisation assumes, and right for convolutions, of which torch miscounts the
+    transposed: each output of theirs has inputs from every stride-th place of the kernel only.
+    """
+    if activation == "sigmoid":
+        return partial(nn.init.xavier_uniform_, gain=2.0)
+    if activation != "selu" and not isinstance(layer, CONVOLUTIONS):
+        return None
+    if isinstance(layer, Transposed):
+        return nn.init.zeros_  # it has a bias only
+    n_inputs = layer.weight[0].numel()
+    if isinstance(layer, TRANSPOSED_CONVOLUTIONS):
+        n_inputs = len(layer.weight) * layer.weight[0, 0].numel() / math.prod(layer.stride)
+    return partial(nn.init.normal_, std=n_inputs**-0.5)

@@ -1,4 +1,4 @@
-"""Fetchers: official files read, missing ones downloaded, others refused."""
+"""Official files are read, missing ones downloaded, others refused; a plane is bent."""
 
 import gzip
 import hashlib
@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.decomposition import PCA
 
-from skae import datasets
+from skae import AutoencoderTransformer, datasets
+from skae.architectures import MLP, Linear
 
 
 @pytest.fixture
@@ -210,3 +212,37 @@ def test_mnist_itself(mnist):
     X, X_test = mnist
     assert (X.shape, X_test.shape) == ((60_000, 784), (10_000, 784))
     assert X.mean() == pytest.approx(0.1307, abs=1e-4)  # the figure everybody normalises with
+
+
+def test_bent_plane_is_a_parabola_askew_in_space():
+    X, plane = datasets.make_bent_plane(500, noise=0, random_state=0)
+    assert X.dtype == plane.dtype == np.float64
+    assert (np.abs(plane) <= [2, 1]).all()
+    u, v = plane.T
+    back = X @ np.array([[2, 2, 1], [-2, 1, 2], [1, -2, 2]]).T / 3
+    np.testing.assert_allclose(back, np.c_[u, v, 0.2 * (u**2 - 4 / 3)], atol=1e-12)
+
+
+def test_bent_plane_has_noise_and_a_seed():
+    X, plane = datasets.make_bent_plane(2000, noise=0.3, random_state=0)
+    smooth, same = datasets.make_bent_plane(2000, noise=0, random_state=0)
+    np.testing.assert_array_equal(plane, same)
+    assert (X - smooth).std() == pytest.approx(0.3, rel=0.05)
+    again = datasets.make_bent_plane(2000, noise=0.3, random_state=np.random.RandomState(0))[0]
+    np.testing.assert_array_equal(X, again)
+    for params in ({"n_samples": 0}, {"noise": -0.1}):
+        with pytest.raises(
+            ValueError, match=r"n_samples=\d+ must be at least 1 and noise=.* not be"
+        ):
+            datasets.make_bent_plane(**params)
+
+
+def test_codes_of_a_linear_network_on_a_bent_plane_are_pcas_and_unrotated_ones_are_not():
+    X, plane = datasets.make_bent_plane(random_state=0)
+    scores = PCA(2).fit_transform(X)
+    assert np.abs(np.corrcoef(scores.T, plane.T)[:2, 2:]).diagonal().min() > 0.98
+    for optimizer, tolerance in (("lbfgs", 1e-3), ("adam", 0.05)):
+        ae = AutoencoderTransformer(2, architecture=Linear(), optimizer=optimizer, random_state=0)
+        np.testing.assert_allclose(ae.fit_transform(X), scores, atol=tolerance)
+        ae.set_params(architecture=MLP(()))
+        assert np.abs(ae.fit_transform(X) - scores).max() > 1

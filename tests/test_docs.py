@@ -24,6 +24,7 @@ MODULES = [
     "skae.modules",
     "skae.losses",
     "skae.generation",
+    "skae.inspection",
     "skae.datasets",
 ]
 
@@ -117,7 +118,7 @@ def test_documented_attributes_of_the_classifier_are_the_real_ones(strategy):
 
 def test_import_loads_no_optional_package():
     code = (
-        "import sys, skae, skae.datasets\n"
+        "import sys, skae, skae.datasets, skae.inspection\n"
         "optional = {'matplotlib', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc', 'dask'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
@@ -139,7 +140,9 @@ def test_each_file_imports_only_what_its_place_allows():
         "_objective": {"modules", "losses"},
         "_net": {"_backprop", "_objective", "_runtime", "modules", "losses"},
         "_head": {"_net", "_runtime", "modules", "losses"},
-        "_autoencoder": {"_net", "_runtime", "architectures", "modules", "losses"},
+        "_codes": set(),
+        "_report": {"_codes"},
+        "_autoencoder": {"_codes", "_net", "_runtime", "architectures", "modules", "losses"},
         "_classifier": {
             "_autoencoder",
             "_head",
@@ -148,6 +151,7 @@ def test_each_file_imports_only_what_its_place_allows():
             "architectures",
             "modules",
         },
+        "inspection": {"_codes", "_report"},
         "__init__": {"_autoencoder", "_classifier"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}

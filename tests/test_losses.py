@@ -10,6 +10,7 @@ from skae.losses import (
     encode_with_jacobian,
     kl_from_standard_normal,
     mean_loss,
+    nested_dropout,
     sparsity,
     weighted_mean,
 )
@@ -147,3 +148,13 @@ def test_level_zero_changes_nothing_and_a_generator_decides_all(name):
     assert torch.equal(one, same)
     source = generator()
     assert not torch.equal(*(CORRUPTIONS[name](X, 0.5, source) for _ in range(2)))
+
+
+def test_nested_dropout_keeps_a_beginning_of_any_length_equally_often():
+    codes = 1 + torch.rand(8000, 4)
+    kept = nested_dropout(codes, generator())
+    lengths = (kept != 0).sum(dim=1)
+    for row, before, length in zip(kept[:100], codes, lengths):
+        assert torch.equal(row[:length], before[:length])
+        assert (row[length:] == 0).all()
+    assert torch.bincount(lengths).tolist() == [0, 2000, 2000, 2000, 2000]

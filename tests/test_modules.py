@@ -104,6 +104,30 @@ def test_initial_weights_have_the_spread_of_their_formula(weight_init, activatio
     assert module.encoder[0].weight.std().item() == pytest.approx(std, rel=0.03)
 
 
+@pytest.mark.parametrize("weight_init", ["auto", "kaiming_uniform", 0.01])
+def test_initial_weights_of_convolutions(weight_init):
+    module = ConvAutoencoder((30, 8, 8), 5, (40, 50), 4, weight_init=weight_init)
+    down, up = module.encoder[3].weight, module.decoder[3].weight
+    expected = {
+        "auto": ((40 * 16) ** -0.5, (50 * 16 / 4) ** -0.5),  # inputs of an output
+        "kaiming_uniform": ((40 * 16 / 2) ** -0.5, (40 * 16 / 2) ** -0.5),
+        0.01: (0.01, 0.01),
+    }[weight_init]
+    assert (down.std().item(), up.std().item()) == pytest.approx(expected, rel=0.03)
+    assert (module.encoder[3].bias == 0).all()
+
+
+def test_signals_keep_their_size_through_convolutions_down_and_up():
+    module = ConvAutoencoder((3, 64, 64), 5, (64, 64), 4, activation="identity")
+    images = torch.randn(4, 3, 64, 64)
+    for layer in module.encoder[1:3]:
+        images = layer(images)
+        assert images.std().item() == pytest.approx(1, abs=0.15)
+    for layer in module.decoder[2:4]:
+        images = layer(images)
+        assert images.std().item() == pytest.approx(1, abs=0.2)
+
+
 def test_orthogonal_initial_weights_are_orthogonal():
     weight = MLPAutoencoder(40, 30, hidden_layer_sizes=(), weight_init="orthogonal").encoder[0]
     torch.testing.assert_close(weight.weight @ weight.weight.T, torch.eye(30), atol=1e-5, rtol=0)

@@ -41,6 +41,27 @@ def test_codes_of_the_sphere_have_unit_norm():
     )  # one code would be two points
 
 
+def truncated_r2(ae, X, k):
+    codes = ae.transform(X)
+    codes[:, k:] = 0
+    error = np.square(ae.inverse_transform(codes).astype(np.float64) - X).sum()
+    return 1 - error / np.square(X - ae.mean_).sum()
+
+
+def test_the_first_of_ordered_codes_do_for_each_number_of_them():
+    X = DIGITS.astype(np.float64)
+    params = {"architecture": MLP((64, 64)), "max_epochs": 60}
+    ordered, plain = (
+        make(n_components=8, latent=kind, **params).fit(X) for kind in ("ordered", "euclidean")
+    )
+    for k in (1, 2, 4):
+        alone = make(n_components=k, **params).fit(X).score(X)
+        assert truncated_r2(ordered, X, k) > 0.5 * alone
+        assert truncated_r2(ordered, X, k) > truncated_r2(plain, X, k) + 0.1
+    gains = np.diff([truncated_r2(ordered, X, k) for k in range(9)])
+    assert (gains > 0).all()
+
+
 def test_variational_codes_are_means_and_use_their_divergence():
     ae = make(latent="gaussian", max_epochs=30).fit(DIGITS)
     codes = ae.transform(DIGITS)
@@ -340,6 +361,7 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
             "tied_weights=True needs a decoder that mirrors the encoder",
         ),
         ({"optimizer": "lbfgs", "latent": "gaussian"}, "optimizer='lbfgs' needs the same loss"),
+        ({"optimizer": "lbfgs", "latent": "ordered"}, "optimizer='lbfgs' needs the same loss"),
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to L-BFGS"),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
         (
