@@ -30,9 +30,16 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skae._codes import dead_codes, name_codes
+from skae._label_efficiency import label_efficiency_curve
 from skae._report import BottleneckCurve, LatentReport, PCAComparison
 
-__all__ = ["bottleneck_curve", "compare_with_pca", "latent_report", "reconstruction_error"]
+__all__ = [
+    "bottleneck_curve",
+    "compare_with_pca",
+    "label_efficiency_curve",
+    "latent_report",
+    "reconstruction_error",
+]
 
 #: Rows that trustworthiness is computed on, which takes the square of their number.
 TRUSTED_ROWS = 2000
