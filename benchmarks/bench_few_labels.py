@@ -1,10 +1,17 @@
 """What an encoder that was trained without labels is worth where labels are few.
 
-    python benchmarks/bench_few_labels.py --case classic|codes [--n-seeds 5]
+    python benchmarks/bench_few_labels.py --case curve|leakage|classic|codes [--n-seeds 5]
 
-Images are those of MNIST, from SKAE_DATA or downloaded; accuracies are on its 10,000 test
-images, in percent, as mean and standard deviation over seeds or draws of the labels.
+Accuracies are in percent, as mean and standard deviation over seeds or draws of the labels.
+"classic" and "codes" take MNIST, from SKAE_DATA or downloaded, and its 10,000 test images; the
+others scikit-learn's digits, two thirds to train on.
 
+``curve``
+    The strategies by number of labels, with an encoder that has seen the training digits: the
+    default one, one that was trained on digits with half of the pixels masked, and PCA.
+``leakage``
+    20 rows with labels, 40 more to pretrain on, and 40 to test on: an encoder that has seen the
+    test rows, without their labels, beside one that has not.
 ``classic``
     Images in [-1, 1]. An autoencoder 784-256-32-256-784 with ReLU, also on its codes, and tanh at
     its output takes 1,000 steps of Adam (rate 3e-3, batches of 40) on the 60,000 training
@@ -21,19 +28,20 @@ import argparse
 import time
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.model_selection import StratifiedShuffleSplit, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
 from skae.architectures import MLP
 from skae.datasets import fetch_mnist
+from skae.inspection import label_efficiency_curve
 
 
-def load():
+def mnist():
     """Return training and test images in [0, 1], each with labels."""
     X, y = fetch_mnist(return_X_y=True)
     X_test, y_test = fetch_mnist(subset="test", return_X_y=True)
@@ -43,10 +51,8 @@ def load():
 def show(name, scores):
     """Print one line of a table."""
     spread = np.std(scores, ddof=1) if len(scores) > 1 else np.nan
-    all_scores = " ".join(f"{100 * score:.1f}" for score in scores)
-    print(
-        f"{name:<34} {100 * np.mean(scores):5.1f} ± {100 * spread:3.1f}   {all_scores}", flush=True
-    )
+    each = " ".join(f"{100 * score:.1f}" for score in scores[:10])
+    print(f"{name:<34} {100 * np.mean(scores):5.1f} ± {100 * spread:3.1f}   {each}", flush=True)
 
 
 def draw(y, n_labels, n_draws):
@@ -61,6 +67,47 @@ RATES = {
     "frozen": {"lr": 1e-3},
     "finetune": {"lr": 3e-3, "encoder_lr": 1e-4},
 }
+
+
+def digits():
+    """Return training and held-out digits, each with labels."""
+    X, y = load_digits(return_X_y=True)
+    split = train_test_split(X.astype("f4"), y, test_size=1 / 3, random_state=0, stratify=y)
+    return split[0], split[2], split[1], split[3]
+
+
+def curve(X, y, X_test, y_test, n_draws):
+    """Print accuracy by number of labels."""
+    sizes = (10, 30, 100, 300, 1000)
+    plain = AutoencoderTransformer(random_state=0)
+    masking = AutoencoderTransformer(corruption="masking", corruption_level=0.5, random_state=0)
+    for name, encoder, strategies in (
+        ("defaults", plain, ("scratch", "frozen", "finetune")),
+        ("masking noise", masking, ("frozen", "finetune")),
+        ("PCA", PCA(32, random_state=0), ("frozen",)),
+    ):
+        clf = PretrainedEncoderClassifier(encoder)
+        found = label_efficiency_curve(
+            clf, X, y, X_test, y_test, sizes, n_draws, strategies=strategies, random_state=0
+        )
+        print(f"{name}\n{found}\n", flush=True)
+
+
+def leakage(X, y, X_test, y_test, n_draws):
+    """Compare an encoder that has seen the test rows with one that has not."""
+    names = ("without the test rows", "with the test rows")
+    accuracies, r2 = ({name: [] for name in names} for _ in range(2))
+    for seed in range(n_draws):
+        rows, _ = train_test_split(np.arange(len(X)), train_size=100, random_state=seed, stratify=y)
+        labelled, more, held_out = rows[:20], rows[20:60], rows[60:]
+        for name, seen in zip(names, (more, np.r_[more, held_out])):
+            clf = PretrainedEncoderClassifier(strategy="frozen", random_state=seed)
+            clf.fit(X[labelled], y[labelled], X_unlabeled=X[seen])
+            accuracies[name].append(clf.score(X[held_out], y[held_out]))
+            r2[name].append(clf.encoder_.score(X[held_out]))
+    for name in names:
+        show(f"accuracy, {name}", accuracies[name])
+        show(f"R², {name}", r2[name])
 
 
 def classic(X, y, X_test, y_test, n_seeds):
@@ -106,8 +153,8 @@ def codes(X, y, X_test, y_test, n_draws):
     }
     draws = draw(y, 100, n_draws)
     for name, transformer in maps.items():
-        Z = clone(transformer).fit_transform(X)
-        Z_test = transformer.fit(X).transform(X_test)
+        transformer.fit(X)
+        Z, Z_test = transformer.transform(X), transformer.transform(X_test)
         scores = [
             KNeighborsClassifier(1).fit(Z[rows], y[rows]).score(Z_test, y_test) for rows in draws
         ]
@@ -116,12 +163,17 @@ def codes(X, y, X_test, y_test, n_draws):
 
 def main():
     """Run the benchmark."""
-    cases = {"classic": (classic, 5), "codes": (codes, 10)}
+    cases = {
+        "curve": (curve, digits, 10),
+        "leakage": (leakage, digits, 50),
+        "classic": (classic, mnist, 5),
+        "codes": (codes, mnist, 10),
+    }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", choices=cases, default="classic")
+    parser.add_argument("--case", choices=cases, default="curve")
     parser.add_argument("--n-seeds", type=int, help="seeds, or draws of the labels")
     arguments = parser.parse_args()
-    run, n_seeds = cases[arguments.case]
+    run, load, n_seeds = cases[arguments.case]
     data, start = load(), time.perf_counter()
     run(*data, arguments.n_seeds or n_seeds)
     print(f"\n{time.perf_counter() - start:.0f} s")

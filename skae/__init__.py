@@ -1,6 +1,7 @@
 """skae: autoencoders as scikit-learn estimators.
 
-``AutoencoderTransformer`` is the estimator. What else there is, and where:
+``AutoencoderTransformer`` is the estimator, ``PretrainedEncoderClassifier`` a classifier behind its
+encoder. What else there is, and where:
 
 ``skae.architectures``
     What network to build: ``MLP``, ``Linear``, ``Conv``, ``Recurrent``, or a callable of yours.
@@ -9,14 +10,14 @@
 ``skae.losses``
     What training minimises: losses, penalties; corruptions.
 ``skae.inspection``
-    What an autoencoder gains over PCA, and what its bottleneck learned.
+    What an autoencoder gains over PCA, what its bottleneck learned, how many labels it saves.
 ``skae.generation``
     New rows: on the way between two rows, or drawn from a density of codes.
 ``skae.datasets``
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 
-Files with a leading underscore are private: ``_autoencoder`` (the estimator), ``_net`` (training
-with skorch), ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime``
+Files with a leading underscore are private: ``_autoencoder`` and ``_classifier`` (the
+estimators), ``_net`` (training with skorch), ``_head`` (the same for classifiers), ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime``
 (random numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_report``
 (results as tables).
 """

@@ -12,7 +12,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from skae._classifier import PretrainedEncoderClassifier
 from skae._report import Report
 
 __all__ = ["LabelEfficiencyCurve", "label_efficiency_curve"]
@@ -183,7 +182,7 @@ def _check_sizes(n_labels, n_draws, y):
 
 def _check_classifier(classifier, strategies):
     """Raise an error if a classifier cannot follow the strategies."""
-    if not isinstance(classifier, PretrainedEncoderClassifier):
+    if not all(hasattr(classifier, name) for name in ("encoder", "strategy")):
         raise ValueError(
             f"classifier is a {type(classifier).__name__}, which has no strategies to compare: "
             "pass a PretrainedEncoderClassifier."
