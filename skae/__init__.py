@@ -17,9 +17,10 @@ encoder. What else there is, and where:
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 
 Files with a leading underscore are private: ``_autoencoder`` and ``_classifier`` (the
-estimators), ``_net`` (training with skorch), ``_head`` (the same for classifiers), ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime``
-(random numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_report``
-(results as tables).
+estimators), ``_net`` (training with skorch), ``_head`` (the same for classifiers),
+``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime`` (random
+numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_label_efficiency`` (a
+part of inspection), ``_report`` (results as tables).
 """
 
 from skae._autoencoder import AutoencoderTransformer
