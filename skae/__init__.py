@@ -22,6 +22,7 @@ with skorch), ``_objective`` (what a step minimises), ``_backprop`` (the fast pa
 """
 
 from skae._autoencoder import AutoencoderTransformer
+from skae._classifier import PretrainedEncoderClassifier
 
 __version__ = "0.1.0.dev0"
-__all__ = ["AutoencoderTransformer"]
+__all__ = ["AutoencoderTransformer", "PretrainedEncoderClassifier"]

@@ -605,10 +605,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return errors
 
     def _check_rows(self, X, reset=False):
-        """Return X as a C-contiguous array of float32 or float64 with the right columns.
+        """Return X as a C-contiguous array of float32 or float64 with the right columns."""
+        X = self._flatten(X)
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
 
-        Images or sequences of the architecture's ``input_shape`` become rows.
-        """
+    def _flatten(self, X):
+        """Return images or sequences of the architecture's ``input_shape`` as rows."""
         X = _runtime.as_array(X)
         shape = getattr(self.architecture, "input_shape", None)
         if shape is not None and getattr(X, "ndim", 2) == len(shape) + 1:
@@ -618,7 +620,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                     "that shape or flat rows."
                 )
             X = X.reshape(len(X), -1)
-        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
+        return X
 
     def _check_training_rows(self, X, sample_weight, reset):
         """Return rows, their weights (None or at most 1) and the sum of weights as given."""
@@ -632,6 +634,19 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return X, None, float(len(X))
         weight = _check_weight(sample_weight, X)
         return X, weight / weight.max(), weight.sum()
+
+    def _start_untrained(self, X, sample_weight=None):
+        """Do all that ``fit`` does but train: a network with fresh weights, in the units of X."""
+        X, weight, _ = self._check_training_rows(X, sample_weight, reset=True)
+        mean = _mean(X, weight)
+        self._start(X, mean, weight)
+        self.mean_, self.n_iter_ = mean, 0
+        return self
+
+    def _set_dtype(self, dtype):
+        """Let the fitted network compute in another dtype."""
+        if _net.dtype_of(self.module_) != dtype:
+            self.net_ = self._make_net(self.module_, dtype, fallback=True)
 
     def _start(self, X, mean, weight):
         """Build a network with fresh weights, and the net that trains it."""

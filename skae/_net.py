@@ -22,6 +22,7 @@ from skae._runtime import as_tensor, few_threads, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
     BatchNorm,
+    Classifier,
     ConvAutoencoder,
     Level,
     LinearAutoencoder,
@@ -65,16 +66,20 @@ INFERENCE_ELEMENTS = 2**20
 
 
 class Rows(NamedTuple):
-    """Rows of one tensor: their weights, which of them count, and whether each pass shuffles."""
+    """Rows of one tensor: their weights, which of them count, and whether each pass shuffles.
+
+    ``y`` are the numbers of their classes, where there are classes.
+    """
 
     X: torch.Tensor
     weight: torch.Tensor | None
     index: torch.Tensor
     shuffle: bool
+    y: torch.Tensor | None = None
 
 
 class Stopping(NamedTuple):
-    """When to end training; ``tol`` is relative to the best loss so far, None never stops."""
+    """When to end training; ``tol`` is in the unit of the net's progress, None never stops."""
 
     max_epochs: int
     n_iter_no_change: int
@@ -93,7 +98,9 @@ def resolve_batch_size(batch_size, n_rows, optimizer):
 
 
 def is_lbfgs(optimizer):
-    """Tell whether a class of optimisers, perhaps with settings, is L-BFGS."""
+    """Tell whether a class of optimisers, perhaps with settings, or a name is L-BFGS."""
+    if optimizer == "lbfgs":
+        return True
     optimizer = getattr(optimizer, "func", optimizer)  # of a functools.partial
     return isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS)
 
@@ -156,19 +163,69 @@ def split_rows(rows, fraction, generator):
     ValueError
         If there is one row only.
     """
+    check_can_split(rows)
     n_samples = len(rows.index)
-    if n_samples < 2:
-        raise ValueError(
-            f"early_stopping=True needs rows to train on and rows to validate on, got "
-            f"n_samples={n_samples}. Pass more rows or set early_stopping=False."
-        )
     n_valid = min(n_samples - 1, int(np.ceil(fraction * n_samples)))
     index = rows.index[torch.randperm(n_samples, generator=generator)]
     return rows._replace(index=index[n_valid:]), rows._replace(index=index[:n_valid], shuffle=False)
 
 
+def check_can_split(rows):
+    """Raise an error if there is one row only."""
+    if len(rows.index) < 2:
+        raise ValueError(
+            f"early_stopping=True needs rows to train on and rows to validate on, got "
+            f"n_samples={len(rows.index)}. Pass more rows or set early_stopping=False."
+        )
+
+
+def split_classes(rows, fraction, generator):
+    """Split rows of classes as :func:`split_rows` does, with each class on both sides if it can be.
+
+    Classes are held out in proportion to their rows. One row of each is left to train on, unless
+    no row would then be held out.
+
+    Parameters
+    ----------
+    rows : Rows
+        With ``y``; at least 2.
+    fraction : float in (0, 1)
+        Share of the rows to validate on, rounded up.
+    generator : torch.Generator
+        Draws the split.
+
+    Returns
+    -------
+    rows, valid : Rows
+        Two views of the same tensor.
+
+    Raises
+    ------
+    ValueError
+        If there is one row only.
+    """
+    check_can_split(rows)
+    n_samples = len(rows.index)
+    index = rows.index[torch.randperm(n_samples, generator=generator)]
+    y, order = rows.y[index].sort(stable=True)
+    index = index[order]
+    is_first = torch.ones(n_samples, dtype=torch.bool)  # of its class
+    is_first[1:] = y[1:] != y[:-1]
+    if is_first.all():
+        is_first[torch.randint(n_samples, (1,), generator=generator)] = False
+    others = index[~is_first]
+    n_valid = min(len(others), int(np.ceil(fraction * n_samples)))
+    # Every k-th row of a list that is sorted by class takes the same share of each.
+    start = torch.rand(1, generator=generator, dtype=torch.float64)
+    held_out = ((torch.arange(n_valid) + start) * len(others) / n_valid).long()
+    is_valid = torch.zeros(len(others), dtype=torch.bool)
+    is_valid[held_out] = True
+    left = torch.cat([index[is_first], others[~is_valid]])
+    return rows._replace(index=left), rows._replace(index=others[is_valid], shuffle=False)
+
+
 class Batches:
-    """Slices of one tensor, as pairs of rows and weights; the net's iterator.
+    """Slices of one tensor, as rows, weights and, if there are any, classes; the net's iterator.
 
     Parameters
     ----------
@@ -192,15 +249,16 @@ class Batches:
         return len(self.slices)
 
     def __iter__(self):
-        X, weight, index, shuffle = self.dataset
+        X, weight, index, shuffle, y = self.dataset
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
         for rows in self.slices:
             rows = index[rows]
-            yield (
+            batch = (
                 X.index_select(0, rows).to(**self.to),
                 None if weight is None else weight.index_select(0, rows).to(**self.to),
             )
+            yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
 
 
 def show_progress(epoch, max_epochs, losses, is_last):
@@ -215,32 +273,36 @@ def show_progress(epoch, max_epochs, losses, is_last):
     print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
 
 
-class AutoencoderNet(NeuralNet):
-    """A skorch net that trains an autoencoder on slices of one tensor.
+class Net(NeuralNet):
+    """Base of the nets: a skorch net that trains a module on slices of one tensor.
 
     skorch's loop notifies callbacks around each batch and fetches the loss from the device
     each time, which costs more than a small network's arithmetic. Here callbacks hear of
     batches only if they listen, and losses are fetched once an epoch.
 
+    A subclass names in ``parts`` the methods of its modules that follow one another, and defines
+    ``train_step`` and ``validation_step`` for a batch, which return a dict of mean losses.
+
     Parameters
     ----------
     module : torch.nn.Module
-        Has ``encode`` and ``decode``.
+        The network.
     generator : torch.Generator
         Decides the order of the rows and what the module draws while training.
-    standard_units : bool
-        Whether the loss is computed in the standard units of an
-        :class:`skae.modules.Autoencoder` instead of the units of X.
     n_features : int
         Number of columns of X.
     **kwargs
         Of :class:`skorch.NeuralNet`.
     """
 
-    def __init__(self, module, *, generator, standard_units, n_features, **kwargs):
+    parts: tuple = ()
+
+    #: What is recorded for held-out rows and judged by.
+    monitored = "valid_loss"
+
+    def __init__(self, module, *, generator, n_features, **kwargs):
         super().__init__(module, **kwargs)
         self.generator = generator
-        self.standard_units = standard_units
         self.n_features = n_features
 
     def train(self, rows, valid, stopping, verbose=0):
@@ -270,33 +332,30 @@ class AutoencoderNet(NeuralNet):
         slices = batch_slices(len(rows.index), self.batch_size)
         n_rows = max(batch.stop - batch.start for batch in slices)
         with few_threads(self.n_products_, n_rows):
-            if self.flat_ is not None:
-                self.flat_.link()
-            if is_plain(self.module_, self.criterion_.loss) and self.criterion_.penalty is None:
-                self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
+            for flat in self.flats_:
+                flat.link()
+            self._prepare(n_rows)
             self.notify("on_train_begin", X=rows.X)
             converged = self._train_epochs(rows, valid, stopping, verbose)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
             self._check_finite(self.validation_step(batch)["loss"].item())
             self.notify("on_train_end", X=rows.X)
-        self.backprop_ = None  # its buffers are for this training only
+        self._clean_up()
         return converged
 
     def _train_epochs(self, rows, valid, stopping, verbose):
         max_epochs, n_iter_no_change, tol = stopping
         if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
             tol *= LBFGS_TOL
-        monitored = "train_loss" if valid is None else "valid_loss"
+        monitored = "train_loss" if valid is None else self.monitored
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
             self.fit_loop((rows, valid), epochs=1)
             loss = self.history[-1][monitored]
             first = first or loss
-            # With a floor: a loss that falls towards 0 would make relative progress for ever.
-            size = max(abs(loss), 1e-4 * abs(first))
-            progresses = tol is None or best - loss > tol * size
-            if len(self.history) <= self.criterion_.alpha_warmup + 1:  # another loss than before
+            progresses = tol is None or best - loss > tol * self._unit_of_progress(loss, first)
+            if self._minimizes_something_new():
                 best, best_weights, progresses = np.inf, None, True
             idle = 0 if progresses else idle + 1
             if loss < best:
@@ -324,8 +383,22 @@ class AutoencoderNet(NeuralNet):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
-            self.backprop_ = None
+            self._clean_up()
             raise
+
+    def _prepare(self, n_rows):
+        """Allocate what a training with batches of up to so many rows needs."""
+
+    def _clean_up(self):
+        """Give that back."""
+
+    def _unit_of_progress(self, loss, first):
+        """Return what ``tol`` is multiplied by, for the loss of this and of the first epoch."""
+        return 1.0
+
+    def _minimizes_something_new(self):
+        """Tell whether losses up to now cannot be compared with those to come."""
+        return False
 
     def get_default_callbacks(self):
         """Return none: skorch's timer, averages and log are not needed."""
@@ -340,23 +413,32 @@ class AutoencoderNet(NeuralNet):
         weight = next(module.parameters())
         with seeded(make_generator(0)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
-            self.layers_ = list_layers(module, X)
+            self.layers_ = list_layers(module, X, self.parts)
         # A user's module may have weights that are in no layer: each is used once at least.
         n_weights = sum(weight.numel() for weight in module.parameters())
         self.n_products_ = max(n_weights, sum(layer.n_products for layer in self.layers_))
         self.widest_ = max(
             [self.n_features, *(int(np.prod(layer.shape)) for layer in self.layers_)]
         )
-        self.backprop_ = None  # until training begins
         return self
 
     def initialize_optimizer(self):
-        """Give the optimiser the weights, as one vector if it treats each number alike."""
-        weights = [weight for weight in self.module_.parameters() if weight.requires_grad]
-        self.flat_ = FlatParameters(weights) if weights and self.optimizer in ELEMENTWISE else None
+        """Give the optimiser the weights, as vectors if it treats each number alike."""
+        groups, self.flats_ = self._weights_to_train(), []
+        if self.optimizer in ELEMENTWISE:
+            self.flats_ = [FlatParameters(group["params"]) for group in groups]
+            for group, flat in zip(groups, self.flats_):
+                group["params"] = [flat.vector]
         _, options = self.get_params_for_optimizer("optimizer", [])
-        self.optimizer_ = self.optimizer([self.flat_.vector] if self.flat_ else weights, **options)
+        weights = groups if len(groups) > 1 else groups[0]["params"]
+        self.optimizer_ = self.optimizer(weights, **options)
         return self
+
+    def _weights_to_train(self):
+        """Return groups of weights, each a dict with those under "params" and their options."""
+        return [
+            {"params": [weight for weight in self.module_.parameters() if weight.requires_grad]}
+        ]
 
     def get_dataset(self, X, y=None):
         """Return X as rows of equal weight."""
@@ -369,54 +451,42 @@ class AutoencoderNet(NeuralNet):
         return self.get_dataset(X), None
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Pass once over the batches and record the mean loss, in the units of X."""
+        """Pass once over the batches and record the mean losses, in the units of X."""
         if iterator is None:
             return
         self._set_training(training)
         listening = self._listening("on_batch_begin", "on_batch_end")
         # One tensor for all losses: to fetch each is slow, to keep each fragments the memory.
-        losses = torch.empty(2, len(iterator), **iterator.to)
+        losses = torch.empty(3, len(iterator), **iterator.to)
         for i, batch in enumerate(iterator):
             if listening:
                 self.notify("on_batch_begin", batch=batch, training=training)
-            losses[0, i] = loss = step_fn(batch)["loss"].detach()
+            step = step_fn(batch)
+            losses[0, i] = loss = step["loss"].detach()
             losses[1, i] = len(batch[0]) if batch[1] is None else batch[1].sum()
+            if "error" in step:
+                losses[2, i] = step["error"]
             if listening:
                 self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
-        losses, weights = losses.cpu().double()
+        losses, weights, errors = losses.cpu().double()
         mean = np.average(losses, weights=weights)
         self._check_finite(mean)
         self.history.record(f"{prefix}_loss", mean * self._loss_unit())
+        if "error" in step:
+            self.history.record(f"{prefix}_error", np.average(errors, weights=weights))
 
-    def train_step(self, batch, **fit_params):
-        """Take one step of the optimiser."""
-        X, weight = batch
-        inputs = target = self._standardize(X)
-        if self.criterion_.corruption is not None:
-            with seeded(self.generator):
-                inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
+    def _step(self, compute, batch):
+        """Take one step of the optimiser with gradients that ``compute`` leaves in the weights."""
 
         def closure():
-            if self.backprop_ is not None:
-                loss = self.backprop_(inputs, target, weight)
-            else:
-                self._clear_gradients()
-                loss = self._objective(inputs, target, weight)
-                loss.backward()
+            loss = compute()
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
             return loss
 
         return {"loss": self.optimizer_.step(closure)}
-
-    def validation_step(self, batch, **fit_params):
-        """Compute what is minimised for a batch, as it is in evaluation mode."""
-        X, weight = batch
-        with torch.no_grad():
-            target = self._standardize(X)
-            return {"loss": self._objective(target, target, weight).detach()}
 
     def apply(self, method, X):
         """Apply a method of the module to the rows of an array, in batches of bounded memory.
@@ -453,30 +523,15 @@ class AutoencoderNet(NeuralNet):
                 output[batch] = values
         return output
 
-    def _standardize(self, X):
-        """Return rows in the units in which the loss is computed."""
-        return self.module_.standardize(X) if self.standard_units else X
-
-    def _objective(self, inputs, target, weight):
-        """Return what is minimised for a batch, by way of autograd."""
-        for layer in self.batch_norms_:
-            layer.row_weight = weight
-        with seeded(self.generator) if self.may_draw_ else nullcontext():
-            return self.criterion_.evaluate(
-                self.module_, inputs, target, weight, len(self.history), self.generator
-            )
-
     def _clear_gradients(self):
-        if self.flat_ is None:
+        for flat in self.flats_:
+            flat.vector.grad.zero_()
+        if not self.flats_:
             self.optimizer_.zero_grad()
-        else:
-            self.flat_.vector.grad.zero_()
 
     def _loss_unit(self):
-        """Return what a loss in standard units is multiplied by to be in the units of X."""
-        if not self.standard_units:
-            return 1.0
-        return self.module_.scale.item() ** SCALE_POWER[self.criterion_.loss]
+        """Return what a loss is multiplied by to be recorded."""
+        return 1.0
 
     def _listening(self, *events):
         """Tell whether any callback does something at one of these events."""
@@ -495,23 +550,88 @@ class AutoencoderNet(NeuralNet):
             )
 
 
-def make_net(
-    module,
-    objective,
-    *,
-    optimizer,
-    lr,
-    weight_decay,
-    batch_size,
-    callbacks,
-    n_features,
-    n_rows,
-    dtype,
-    device,
-    seed,
-    standard_units,
-):
-    """Return an initialised net around a module, ready to train.
+class AutoencoderNet(Net):
+    """The net that trains an autoencoder.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Has ``encode`` and ``decode``.
+    standard_units : bool
+        Whether the loss is computed in the standard units of an
+        :class:`skae.modules.Autoencoder` instead of the units of X.
+    **kwargs
+        Of :class:`Net`.
+    """
+
+    parts = ("encode", "decode")
+
+    def __init__(self, module, *, standard_units, **kwargs):
+        super().__init__(module, **kwargs)
+        self.standard_units = standard_units
+        self.backprop_ = None  # until training begins
+
+    def train_step(self, batch, **fit_params):
+        """Take one step of the optimiser."""
+        X, weight = batch
+        inputs = target = self._standardize(X)
+        if self.criterion_.corruption is not None:
+            with seeded(self.generator):
+                inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
+
+        def compute():
+            if self.backprop_ is not None:
+                return self.backprop_(inputs, target, weight)
+            self._clear_gradients()
+            loss = self._objective(inputs, target, weight)
+            loss.backward()
+            return loss
+
+        return self._step(compute, batch)
+
+    def validation_step(self, batch, **fit_params):
+        """Compute what is minimised for a batch, as it is in evaluation mode."""
+        X, weight = batch
+        with torch.no_grad():
+            target = self._standardize(X)
+            return {"loss": self._objective(target, target, weight).detach()}
+
+    def _standardize(self, X):
+        """Return rows in the units in which the loss is computed."""
+        return self.module_.standardize(X) if self.standard_units else X
+
+    def _objective(self, inputs, target, weight):
+        """Return what is minimised for a batch, by way of autograd."""
+        for layer in self.batch_norms_:
+            layer.row_weight = weight
+        with seeded(self.generator) if self.may_draw_ else nullcontext():
+            return self.criterion_.evaluate(
+                self.module_, inputs, target, weight, len(self.history), self.generator
+            )
+
+    def _prepare(self, n_rows):
+        if is_plain(self.module_, self.criterion_.loss) and self.criterion_.penalty is None:
+            self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
+
+    def _clean_up(self):
+        self.backprop_ = None  # its buffers are for one training only
+
+    def _unit_of_progress(self, loss, first):
+        # With a floor: a loss that falls towards 0 would make relative progress for ever.
+        return max(abs(loss), 1e-4 * abs(first))
+
+    def _minimizes_something_new(self):
+        return len(self.history) <= self.criterion_.alpha_warmup + 1
+
+    def _loss_unit(self):
+        """Return what a loss in standard units is multiplied by to be in the units of X."""
+        if not self.standard_units:
+            return 1.0
+        return self.module_.scale.item() ** SCALE_POWER[self.criterion_.loss]
+
+
+def make_net(module, objective, *, optimizer, **settings):
+    """Return an initialised net around an autoencoder, ready to train.
 
     Parameters
     ----------
@@ -519,6 +639,59 @@ def make_net(
         Has ``encode`` and ``decode``; trained in place.
     objective : dict
         What to minimise: the parameters of :class:`skae._objective.Objective`.
+    optimizer : str or callable
+        As in :func:`initialize_net`.
+    **settings
+        Of :class:`AutoencoderNet` and :func:`initialize_net`.
+
+    Returns
+    -------
+    AutoencoderNet
+        The net.
+
+    Raises
+    ------
+    ValueError
+        As :func:`initialize_net` does, and if the optimiser does not go with the codes.
+    """
+    latent = getattr(module, "latent", "euclidean")
+    if is_lbfgs(optimizer) and latent in ("ordered", "gaussian"):
+        raise ValueError(
+            f"optimizer='lbfgs' needs the same loss at each call, but latent={latent!r} draws "
+            "codes: use optimizer='adam'."
+        )
+    if isinstance(objective["loss"], nn.Module):
+        objective = {**objective, "loss": copy.deepcopy(objective["loss"])}
+    criterion = Objective(**objective)
+    return initialize_net(AutoencoderNet, module, criterion, optimizer=optimizer, **settings)
+
+
+def initialize_net(
+    net_class,
+    module,
+    criterion,
+    *,
+    optimizer,
+    lr,
+    weight_decay,
+    batch_size,
+    callbacks,
+    n_rows,
+    dtype,
+    device,
+    seed,
+    **parameters,
+):
+    """Return an initialised net of a class around a module, ready to train.
+
+    Parameters
+    ----------
+    net_class : type
+        A subclass of :class:`Net`.
+    module : torch.nn.Module
+        Trained in place.
+    criterion : torch.nn.Module
+        Computes the loss.
     optimizer : str or callable
         A key of ``OPTIMIZERS``, or what builds an optimiser of torch from weights and ``lr``.
     lr : float
@@ -529,8 +702,6 @@ def make_net(
         Rows per step.
     callbacks : list or None
         Callbacks of skorch; copied.
-    n_features : int
-        Number of columns of X.
     n_rows : int
         Rows to expect, for ``batch_size="auto"``.
     dtype : numpy.dtype
@@ -539,12 +710,12 @@ def make_net(
         To compute on.
     seed : int
         Decides all that is random in training.
-    standard_units : bool
-        Whether the loss is computed in standard units.
+    **parameters
+        Of the class.
 
     Returns
     -------
-    AutoencoderNet
+    Net
         The net.
 
     Raises
@@ -568,28 +739,18 @@ def make_net(
                 "another optimizer."
             )
         options = {**options, "weight_decay": weight_decay}
-    latent = getattr(module, "latent", "euclidean")
-    if is_lbfgs(optimizer) and latent in ("ordered", "gaussian"):
-        raise ValueError(
-            f"optimizer='lbfgs' needs the same loss at each call, but latent={latent!r} draws "
-            "codes: use optimizer='adam'."
-        )
     for callback in callbacks or []:
         if isinstance(callback[1] if isinstance(callback, tuple) else callback, EarlyStopping):
             raise ValueError(
                 "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
                 "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
             )
-    if isinstance(objective["loss"], nn.Module):
-        objective = {**objective, "loss": copy.deepcopy(objective["loss"])}
     generator = make_generator(seed)
     batches = {"generator": generator, "dtype": dtype, "device": device}
-    return AutoencoderNet(
+    return net_class(
         module.to(device, dtype),
         generator=generator,
-        standard_units=standard_units,
-        n_features=n_features,
-        criterion=Objective(**objective),
+        criterion=criterion,
         optimizer=optimizer,
         lr=lr,
         batch_size=resolve_batch_size(batch_size, n_rows, optimizer),
@@ -599,6 +760,7 @@ def make_net(
         train_split=None,
         verbose=0,
         device=device,
+        **parameters,
         **{f"iterator_train__{name}": value for name, value in batches.items()},
         **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
@@ -607,6 +769,8 @@ def make_net(
 
 def may_draw(module):
     """Tell whether a module may draw random numbers: all may but those that are known not to."""
+    if isinstance(module, Classifier):
+        return module.encoder is not None and may_draw(module.encoder)
     known = (MLPAutoencoder, LinearAutoencoder, Level, ConvAutoencoder, RecurrentAutoencoder)
     return type(module) not in known or any(
         isinstance(layer, nn.Dropout) for layer in module.modules()

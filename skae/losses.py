@@ -11,6 +11,7 @@ __all__ = [
     "CORRUPTIONS",
     "LOSSES",
     "add_noise",
+    "cross_entropy",
     "encode_with_jacobian",
     "kl_from_standard_normal",
     "mask",
@@ -122,6 +123,35 @@ def weighted_mean(values, weight=None):
     if weight is None:
         return values.mean(dim=0)
     return torch.tensordot(weight, values, dims=1) / weight.sum()
+
+
+def cross_entropy(logits, y, weight=None):
+    """Mean cross-entropy of classes.
+
+    A row's is minus the logarithm of the softmax probability of its class.
+
+    Parameters
+    ----------
+    logits : torch.Tensor of shape (batch, n_classes)
+        Of any size; a larger one makes its class more probable.
+    y : torch.Tensor of shape (batch,), int64
+        Numbers of the classes, from 0.
+    weight : torch.Tensor of shape (batch,) or None, default=None
+        Weight of each row; None weighs all rows alike.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar, in nats: 0 is perfect, ``log(n_classes)`` is not to know.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.losses import cross_entropy
+    >>> cross_entropy(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
+    tensor(0.6931)
+    """
+    return weighted_mean(F.cross_entropy(logits, y, reduction="none"), weight)
 
 
 def kl_from_standard_normal(mean, log_variance):

@@ -1,14 +1,15 @@
 """The networks: :class:`torch.nn.Module` only, free of scikit-learn and skorch.
 
-Every module here has ``encode``, ``decode`` and ``forward``. Shapes in this file:
+Every autoencoder here has ``encode``, ``decode`` and ``forward``. Shapes in this file:
 
-=========  =====================  ==========================================
-name       shape                  meaning
-=========  =====================  ==========================================
-``X``      (batch, n_features)    rows, in the units of the data
-``Z``      (batch, n_features)    the same rows in standard units
-``codes``  (batch, n_components)  what the bottleneck holds
-=========  =====================  ==========================================
+==========  =====================  ==========================================
+name        shape                  meaning
+==========  =====================  ==========================================
+``X``       (batch, n_features)    rows, in the units of the data
+``Z``       (batch, n_features)    the same rows in standard units
+``codes``   (batch, n_components)  what the bottleneck holds
+``logits``  (batch, n_classes)     of the probabilities of classes
+==========  =====================  ==========================================
 """
 
 import difflib
@@ -25,7 +26,9 @@ __all__ = [
     "ACTIVATIONS",
     "Autoencoder",
     "BatchNorm",
+    "Classifier",
     "ConvAutoencoder",
+    "Head",
     "LinearAutoencoder",
     "MLPAutoencoder",
     "RecurrentAutoencoder",
@@ -660,6 +663,87 @@ class RecurrentAutoencoder(Autoencoder):
         self.encoder[1].scale.copy_(self.scale)
 
 
+class Head(nn.Module):
+    """Fully connected layers from codes to logits.
+
+    Codes are brought to order one before the first layer, by ``shift`` and ``scale``, which are
+    buffers as those of :class:`Autoencoder` are.
+
+    Parameters
+    ----------
+    n_components : int
+        Number of codes.
+    n_classes : int
+        Number of logits.
+    hidden_layer_sizes : tuple of int, default=()
+        Widths between; ``()`` is a linear classifier.
+    activation : str, default="relu"
+        After each hidden layer; a key of ``ACTIVATIONS``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import Head
+    >>> Head(n_components=8, n_classes=3, hidden_layer_sizes=(16,))(torch.zeros(5, 8)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, n_components, n_classes, hidden_layer_sizes=(), activation="relu"):
+        super().__init__()
+        widths = (n_components, *hidden_layer_sizes, n_classes)
+        layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
+        self.layers = _stack(layers, activation, None, 0.0, "identity")
+        self.register_buffer("shift", torch.zeros(n_components))
+        self.register_buffer("scale", torch.ones(()))
+        _initialize(self, "auto", activation)
+
+    def use_units(self, shift, scale):
+        """Set the units of the codes: an array of centres, and one positive scale."""
+        self.shift.copy_(torch.as_tensor(shift))
+        self.scale.fill_(scale)
+
+    def forward(self, codes):
+        """Return the logits of codes."""
+        return self.layers((codes - self.shift) / self.scale)
+
+
+class Classifier(nn.Module):
+    """A head behind an encoder.
+
+    Parameters
+    ----------
+    head : Head
+        Maps codes to logits.
+    encoder : torch.nn.Module or None, default=None
+        Has ``encode``; None takes codes as rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.modules import Classifier, Head, MLPAutoencoder
+    >>> module = Classifier(Head(n_components=2, n_classes=3), MLPAutoencoder(8, 2))
+    >>> module(torch.zeros(5, 8)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, head, encoder=None):
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def encode(self, X):
+        """Return the codes of X."""
+        return X if self.encoder is None else self.encoder.encode(X)
+
+    def classify(self, codes):
+        """Return the logits of codes."""
+        return self.head(codes)
+
+    def forward(self, X):
+        """Return the logits of X."""
+        return self.classify(self.encode(X))
+
+
 class LastState(nn.Module):
     """The state of a recurrent layer after the last step that is not padding.
 
@@ -725,23 +809,24 @@ class Layer(NamedTuple):
     n_products: int
 
 
-def list_layers(module, X):
-    """Pass rows through an autoencoder and list the layers that they meet.
+def list_layers(module, X, parts=("encode", "decode")):
+    """Pass rows through a network and list the layers that they meet.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Has ``encode`` and ``decode``; put into evaluation mode.
+        The network; put into evaluation mode.
     X : torch.Tensor of shape (n_rows, n_features)
         Rows; their values do not matter.
+    parts : tuple of str, default=("encode", "decode")
+        Methods of the network, each of which takes what the one before gives.
 
     Returns
     -------
     list of Layer
-        In the order of computation: the part it belongs to ("encode" or "decode"), the name
-        of its class, the shape of its output without the rows, its own number of weights, and of
-        multiplications of weights for each row, which a convolution or a recurrent layer has
-        more of.
+        In the order of computation: the part it belongs to, the name of its class, the shape of
+        its output without the rows, its own number of weights, and of multiplications of weights
+        for each row, which a convolution or a recurrent layer has more of.
 
     Examples
     --------
@@ -752,7 +837,7 @@ def list_layers(module, X):
     >>> [(layer.part, layer.shape, layer.n_weights) for layer in layers]
     [('encode', (2,), 130), ('decode', (64,), 192)]
     """
-    layers, part = [], "encode"
+    layers = []
 
     def note(layer, inputs, output):
         output = output[0] if isinstance(output, tuple) else output
@@ -770,10 +855,10 @@ def list_layers(module, X):
     leaves = [layer for layer in module.modules() if not any(True for _ in layer.children())]
     handles = [layer.register_forward_hook(note) for layer in leaves]
     try:
+        module.eval()
         with torch.inference_mode():
-            codes = module.eval().encode(X)
-            part = "decode"
-            module.decode(codes)
+            for part in parts:
+                X = getattr(module, part)(X)
     finally:
         for handle in handles:
             handle.remove()

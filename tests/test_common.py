@@ -7,7 +7,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import GradientNormClipping
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
 from skae.architectures import MLP, Conv, Linear, Recurrent
 
 
@@ -72,6 +72,12 @@ VARIANTS = [
     ),
 ]
 
+CLASSIFIERS = [
+    PretrainedEncoderClassifier(),
+    PretrainedEncoderClassifier(strategy="frozen"),
+    PretrainedEncoderClassifier(strategy="scratch"),
+]
+
 #: The one check that some variants cannot pass by definition, and why.
 WEIGHTS_ARE_NOT_REPETITION = "check_sample_weight_equivalence_on_dense_data"
 
@@ -93,6 +99,12 @@ def expected_failures(estimator):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(VARIANTS, expected_failed_checks=expected_failures)
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(CLASSIFIERS)
+def test_scikit_learn_checks_of_classifiers(estimator, check):
     check(estimator)
 
 
@@ -120,6 +132,23 @@ MORE_CHECKS = [
     "estimator", [VARIANTS[0], VARIANTS[2], VARIANTS[8]], ids=["default", "linear", "own module"]
 )
 def test_checks_that_scikit_learn_keeps_for_itself(estimator, check):
+    check(type(estimator).__name__, estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_dataframe_column_names_consistency,
+        estimator_checks.check_inplace_ensure_writeable,
+        estimator_checks.check_param_validation,
+        estimator_checks.check_readonly_memmap_input,
+    ],
+    ids=lambda check: check.__name__,
+)
+@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda estimator: estimator.strategy)
+def test_checks_of_classifiers_that_scikit_learn_keeps_for_itself(estimator, check):
     check(type(estimator).__name__, estimator)
 
 

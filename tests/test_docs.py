@@ -14,7 +14,7 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import skae
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
 from skae.architectures import Linear
 
 ROOT = Path(__file__).parents[1]
@@ -56,8 +56,9 @@ def public_objects():
 
 
 METHODS = [
-    f"skae.AutoencoderTransformer.{name}"
-    for name in vars(AutoencoderTransformer)
+    f"skae.{estimator.__name__}.{name}"
+    for estimator in (AutoencoderTransformer, PretrainedEncoderClassifier)
+    for name in vars(estimator)
     if not name.startswith(("_", "set_")) or name == "set_params"
 ]
 
@@ -105,6 +106,16 @@ def test_documented_attributes_are_the_real_ones():
     assert learned(ae.set_params(architecture=Linear()).fit(np.eye(3))) == always | linear_only
 
 
+@pytest.mark.parametrize("strategy", ["finetune", "frozen", "scratch"])
+def test_documented_attributes_of_the_classifier_are_the_real_ones(strategy):
+    encoder = AutoencoderTransformer(1, max_epochs=1, tol=None)
+    clf = PretrainedEncoderClassifier(encoder, strategy=strategy, max_epochs=1, tol=None)
+    clf.fit(np.eye(3), [0, 1, 1])
+    learned = {name for name in vars(clf) if name.endswith("_") and not name.startswith("_")}
+    documented = {attribute.name for attribute in ClassDoc(type(clf))["Attributes"]}
+    assert learned == documented - {"feature_names_in_"}
+
+
 def test_import_loads_no_optional_package():
     code = (
         "import sys, skae, skae.datasets, skae.inspection\n"
@@ -128,11 +139,20 @@ def test_each_file_imports_only_what_its_place_allows():
         "_runtime": set(),
         "_objective": {"modules", "losses"},
         "_net": {"_backprop", "_objective", "_runtime", "modules", "losses"},
+        "_head": {"_net", "_runtime", "modules", "losses"},
         "_codes": set(),
         "_report": {"_codes"},
         "_autoencoder": {"_codes", "_net", "_runtime", "architectures", "modules", "losses"},
+        "_classifier": {
+            "_autoencoder",
+            "_head",
+            "_net",
+            "_runtime",
+            "architectures",
+            "modules",
+        },
         "inspection": {"_codes", "_report"},
-        "__init__": {"_autoencoder"},
+        "__init__": {"_autoencoder", "_classifier"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
     assert set(files) == set(allowed)

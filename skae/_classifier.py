@@ -1,0 +1,664 @@
+"""PretrainedEncoderClassifier: a classifier that starts from what an autoencoder has learned."""
+
+import copy
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_array,
+    compute_class_weight,
+    get_tags,
+)
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
+
+from skae import _head, _net, _runtime
+from skae._autoencoder import (
+    AutoencoderTransformer,
+    _check_weight,
+    _mean,
+    _spread,
+    _unchanged_on_error,
+)
+from skae.architectures import _check_counts
+from skae.modules import ACTIVATIONS, look_up
+
+__all__ = ["PretrainedEncoderClassifier"]
+
+#: Parameters that say how to train: a change of them needs no other network.
+SETTINGS = ("lr", "encoder_lr", "optimizer", "batch_size", "callbacks", "device")
+
+
+class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
+    """Classification with few labels: an encoder that knows the data, and a head.
+
+    An autoencoder learns from rows without labels what they are like. Its encoder, with a few
+    more layers behind it, the head, then needs fewer labels than a network with fresh weights
+    (Bengio et al., 2007; Erhan et al., 2010).
+
+    Parameters
+    ----------
+    encoder : transformer or None, default=None
+        What turns rows into codes. Not fitted: a clone is fitted in ``fit``, on X and
+        ``X_unlabeled``. ``FrozenEstimator(fitted)``: used as it is; neither ``fit`` nor
+        :func:`~sklearn.base.clone` changes it. An
+        :class:`~skae.AutoencoderTransformer`, or a :class:`~sklearn.pipeline.Pipeline` that ends
+        in one; for ``strategy="frozen"`` any transformer of scikit-learn. None is
+        ``AutoencoderTransformer()``.
+    strategy : {"finetune", "frozen", "scratch"}, default="finetune"
+        "finetune" trains a copy of the encoder together with the head. "frozen" computes codes
+        once and trains the head alone: fast, and safer the fewer labels there are. "scratch"
+        trains the same network from fresh weights, without pretraining: what to compare with.
+    hidden_layer_sizes : tuple of int, default=()
+        Widths of the head's hidden layers, each at least 1; ``()`` is a linear head. More fit
+        more and need more labels.
+    activation : str, default="relu"
+        After each hidden layer of the head; one of those of :class:`~skae.architectures.MLP`.
+    lr : float, default=3e-3
+        Learning rate, positive. Larger learns faster until training becomes unstable.
+    encoder_lr : float or None, default=None
+        Learning rate of the encoder for "finetune" and "scratch"; None is ``lr``. Smaller keeps
+        more of what was learned without labels.
+    optimizer : {"adam", "adamw", "sgd", "lbfgs"} or torch optimiser class, default="adam"
+        As in :class:`~skae.AutoencoderTransformer`.
+    batch_size : int or "auto", default="auto"
+        Rows per step of the optimiser, as in :class:`~skae.AutoencoderTransformer`.
+    max_epochs : int or "auto", default="auto"
+        Largest number of passes over the labelled rows. "auto" is at least 10 passes and at
+        least 1,500 steps.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of classes, which multiply ``sample_weight``: by label, 1 for those left out.
+        "balanced" gives all classes the same sum of weights.
+    early_stopping : bool or {"loss", "accuracy"}, default=False
+        Whether to hold out labelled rows, stop when their loss (True is "loss") or
+        accuracy no longer improves, and keep the weights that were best on them. Classes are held
+        out in proportion.
+    validation_fraction : float, default=0.1
+        Share of the labelled rows to hold out for ``early_stopping``, in (0, 1).
+    n_iter_no_change : int, default=5
+        Epochs in a row without progress after which training ends, at least 1.
+    tol : float or None, default=1e-4
+        Progress is a loss that is lower than the best one so far by more than this, in nats, or
+        an accuracy that is higher. Larger stops earlier; None trains for ``max_epochs``.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the encoder and head of the fit before, which then
+        has to know all labels.
+    callbacks : list of skorch callbacks or None, default=None
+        As in :class:`~skae.AutoencoderTransformer`.
+    device : str, default="auto"
+        Where to compute, as in :class:`~skae.AutoencoderTransformer`.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, order of rows, held-out rows and dropout, and all that is random
+        in an encoder fitted here whose own ``random_state`` is None. Pass an int for the same
+        result on each call of ``fit``.
+    verbose : int, default=0
+        1 shows a progress line on standard error.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    encoder_ : transformer
+        The fitted encoder, whose ``transform`` gives the codes that the head sees. It is a copy:
+        training of it does not reach the one given. After "finetune" and "scratch" its decoder
+        does not belong to its codes any more.
+    module_ : torch.nn.Module
+        The trained network, a :class:`skae.modules.Classifier` in evaluation mode; without
+        encoder for "frozen".
+    net_ : skorch.NeuralNet
+        The net that trained it, with its optimiser and history.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean cross-entropy of the labelled rows in each epoch, in nats.
+    validation_curve_ : ndarray of shape (n_iter_,) or None
+        Loss or accuracy of the held-out rows after each epoch; None without
+        ``early_stopping``.
+    n_iter_ : int
+        Number of epochs trained, pretraining not counted.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, where X has names that are all strings.
+
+    See Also
+    --------
+    AutoencoderTransformer : The encoder.
+    sklearn.frozen.FrozenEstimator : Keeps a fitted encoder as it is.
+    sklearn.semi_supervised.LabelSpreading : Learns from rows without labels by their neighbours.
+
+    Notes
+    -----
+    ``clone`` drops what an estimator has learned, so an encoder that is fitted and
+    not wrapped in a ``FrozenEstimator`` would silently start anew in each fold of a search:
+    that is an error. If the encoder has seen rows that are tested on, say so: their labels have not
+    leaked, but their values have.
+
+    Computation is in float32 for float32 rows and in float64 for all others. Pickles hold
+    parameters and NumPy arrays.
+
+    References
+    ----------
+    Bengio, Lamblin, Popovici & Larochelle (2007), "Greedy layer-wise training of deep networks",
+    *NeurIPS*.
+
+    Erhan, Bengio, Courville, Manzagol, Vincent & Bengio (2010), "Why does unsupervised
+    pre-training help deep learning?", *Journal of Machine Learning Research* 11.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X, X_test, y, y_test = train_test_split(X, y, random_state=0)
+    >>> ae = AutoencoderTransformer(random_state=0).fit(X)  # labels are not needed
+    >>> clf = PretrainedEncoderClassifier(FrozenEstimator(ae), random_state=0)
+    >>> clf.fit(X[:100], y[:100]).score(X_test, y_test) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "encoder": [None, HasMethods(["fit", "transform"])],
+        "strategy": [StrOptions({"finetune", "frozen", "scratch"})],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [str],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "encoder_lr": [Interval(Real, 0, None, closed="neither"), None],
+        "optimizer": [str, callable],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "early_stopping": ["boolean", StrOptions(set(_head.MONITORED))],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        encoder=None,
+        *,
+        strategy="finetune",
+        hidden_layer_sizes=(),
+        activation="relu",
+        lr=3e-3,
+        encoder_lr=None,
+        optimizer="adam",
+        batch_size="auto",
+        max_epochs="auto",
+        class_weight=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=1e-4,
+        warm_start=False,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.encoder = encoder
+        self.strategy = strategy
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.lr = lr
+        self.encoder_lr = encoder_lr
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def set_params(self, **params):
+        """Set parameters, those of the encoder too (``encoder__n_components``).
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values. With ``encoder=None``, nested names are those of
+            :class:`~skae.AutoencoderTransformer`, which None stands for.
+
+        Returns
+        -------
+        self : PretrainedEncoderClassifier
+            This estimator.
+        """
+        nested = any(name.startswith("encoder__") for name in params)
+        if nested and params.get("encoder", self.encoder) is None:
+            params = {**params, "encoder": AutoencoderTransformer()}
+        return super().set_params(**params)
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, X_unlabeled=None):
+        """Fit the encoder, if it is not frozen, and train the classifier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows whose class is known.
+        y : array-like of shape (n_samples,)
+            Their labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each row in the loss, not negative: 2 counts as two such rows, 0 as if the
+            row were absent, its label too. An encoder that is fitted here gets it if its
+            ``fit`` takes it.
+        X_unlabeled : array-like of shape (n_unlabeled, n_features), or 1-tuple of one, \
+                default=None
+            More rows for an encoder that is fitted here, each of weight 1; "scratch" does
+            without. :func:`~sklearn.model_selection.cross_validate` and searches take an array
+            of exactly ``n_samples`` rows apart into folds; a tuple ``(X_unlabeled,)`` they pass
+            on as it is.
+
+        Returns
+        -------
+        self : PretrainedEncoderClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the rows, labels, weights or a parameter break the rules above, the encoder is
+            fitted but not wrapped in a ``FrozenEstimator``, does not go with X or the strategy, or
+            if the loss stops being finite. The estimator is then as it was before.
+        """
+        with _unchanged_on_error(self):
+            continues = self.warm_start and hasattr(self, "net_")
+            rows, X, y, weight = self._check_training_rows(X, y, sample_weight, not continues)
+            X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
+            if continues:
+                y = self._continue(X, y)
+                inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+            else:
+                y = self._start(rows, X, y, weight, X_unlabeled)
+                inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+                self._set_up_net(inputs, len(y), weight)
+            converged = self._train(_head.make_labelled_rows(inputs, y, weight))
+        if not converged and self.tol is not None and self.max_epochs != "auto":
+            warnings.warn(
+                f"max_epochs={self.max_epochs} reached and training still improves by more than "
+                f"tol={self.tol} per epoch. Increase max_epochs, or pass tol=None to train for a "
+                "fixed number of epochs.",
+                ConvergenceWarning,
+                stacklevel=3,  # past the decorator
+            )
+        return self
+
+    def predict(self, X):
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels out of ``classes_``.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``; each row sums to 1.
+        """
+        check_is_fitted(self)
+        rows = self._flatten(X)
+        X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=False)
+        logits = self.net_.apply("forward", self._inputs(rows, X))
+        return softmax(logits.astype(np.float64), axis=1)
+
+    def _flatten(self, X):
+        """Return images or sequences as rows, if the encoder takes such."""
+        encoder = _last(_unfrozen(self.encoder))
+        takes_images = isinstance(encoder, AutoencoderTransformer)
+        return encoder._flatten(X) if takes_images else _runtime.as_array(X)
+
+    def _check_training_rows(self, X, y, sample_weight, reset):
+        """Return the rows that have weight, as given and as an array, their labels and weights."""
+        rows = self._flatten(X)
+        X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=reset)
+        y = _check_labels(y)
+        check_consistent_length(X, y)
+        if sample_weight is None:
+            return rows, X, y, None
+        weight = _check_weight(sample_weight, X)
+        if weight.min() == 0:
+            index = np.flatnonzero(weight)
+            rows = _safe_indexing(rows, index)
+            X, y, weight = X[index], y[index], weight[index]
+        return rows, X, y, weight
+
+    def _check_unlabeled(self, X_unlabeled, dtype):
+        """Return rows without labels as an array, or None."""
+        if isinstance(X_unlabeled, tuple) and len(X_unlabeled) == 1:
+            (X_unlabeled,) = X_unlabeled
+        if X_unlabeled is None:
+            return None
+        rows = self._flatten(X_unlabeled)
+        n_columns = check_array(rows, dtype=dtype, input_name="X_unlabeled").shape[1]
+        if n_columns != self.n_features_in_:
+            raise ValueError(
+                f"X_unlabeled has {n_columns} columns and X has {self.n_features_in_}: pass rows "
+                "with the same columns."
+            )
+        return validate_data(self, rows, dtype=dtype, order="C", reset=False)
+
+    def _start(self, rows, X, y, weight, X_unlabeled):
+        """Fit the encoder, or copy it, and return the numbers of classes."""
+        self.classes_, y = np.unique(y, return_inverse=True)
+        self._strategy = self.strategy
+        self._seed = _runtime.make_seed(self.random_state)
+        self._check_head()
+        encoder = AutoencoderTransformer() if self.encoder is None else self.encoder
+        self._check_encoder(encoder)
+        rng = np.random.RandomState(self._seed % 2**32)
+        if isinstance(encoder, FrozenEstimator):
+            self.encoder_ = copy.deepcopy(encoder.estimator)
+            if X_unlabeled is not None and self._strategy != "scratch":
+                warnings.warn(
+                    "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not "
+                    "fitted again: fit the encoder on these rows before, or pass it unfitted.",
+                    UserWarning,
+                    stacklevel=4,  # past the decorator
+                )
+        else:
+            self.encoder_ = _seeded_clone(encoder, rng)
+            self._fit_encoder(X, weight, X_unlabeled)
+        if self._strategy == "scratch":
+            self._renew_encoder(rows, X, weight, rng)
+        if self._strategy != "frozen":
+            _last(self.encoder_)._set_dtype(X.dtype)
+        return y
+
+    def _check_head(self):
+        """Raise an error if there can be no such head."""
+        look_up("activation", self.activation, ACTIVATIONS)
+        _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(64,) or (128, 32)")
+
+    def _check_encoder(self, encoder):
+        """Raise an error if an encoder does not go with the strategy or X, or would be lost."""
+        inside = _unfrozen(encoder)
+        last = _last(inside)
+        if self._strategy != "frozen" and not isinstance(last, AutoencoderTransformer):
+            raise ValueError(
+                f"strategy={self._strategy!r} trains the weights of an autoencoder, which "
+                f"{type(last).__name__} is not: use strategy='frozen', or an "
+                "AutoencoderTransformer as encoder."
+            )
+        if inside is encoder:
+            if _is_fitted(encoder):
+                raise ValueError(
+                    f"encoder is a fitted {type(encoder).__name__}, whose weights clone and "
+                    "searches would drop. Pass FrozenEstimator(encoder) to use it as it is, or "
+                    "clone(encoder) to have it fitted here."
+                )
+            return
+        try:
+            check_is_fitted(inside)
+        except NotFittedError as error:
+            raise ValueError(
+                f"encoder=FrozenEstimator({type(inside).__name__}) holds an encoder that is not "
+                "fitted: fit it before, or pass it without FrozenEstimator to have it fitted here."
+            ) from error
+        n_columns = getattr(inside, "n_features_in_", self.n_features_in_)
+        if n_columns != self.n_features_in_:
+            raise ValueError(
+                f"encoder was fitted on {n_columns} columns and X has {self.n_features_in_}: pass "
+                "rows with the same columns, or clone(encoder) to have it fitted here."
+            )
+
+    def _fit_encoder(self, X, weight, X_unlabeled):
+        """Fit the encoder; for "scratch", what stands before the autoencoder in a pipeline."""
+        encoder = self.encoder_
+        if self._strategy == "scratch":
+            if isinstance(encoder, Pipeline) and len(encoder) > 1:
+                encoder[:-1].fit(X)
+            return
+        if X_unlabeled is not None:
+            if weight is not None:
+                weight = np.concatenate([weight, np.ones(len(X_unlabeled))])
+            X = np.concatenate([X, X_unlabeled])
+        if weight is not None and has_fit_parameter(encoder, "sample_weight"):
+            encoder.fit(X, sample_weight=weight)
+        else:
+            encoder.fit(X)
+
+    def _renew_encoder(self, rows, X, weight, rng):
+        """Give the autoencoder fresh weights, and the units of the labelled rows."""
+        fresh = clone(_last(self.encoder_)).set_params(random_state=rng.randint(2**31 - 1))
+        fresh._start_untrained(self._before(rows, X), weight)
+        if isinstance(self.encoder_, Pipeline):
+            self.encoder_.steps[-1] = (self.encoder_.steps[-1][0], fresh)
+        else:
+            self.encoder_ = fresh
+
+    def _before(self, rows, X):
+        """Return rows as the autoencoder sees them, after the steps before it."""
+        # Names of columns go to those who know names.
+        rows = rows if hasattr(self.encoder_, "feature_names_in_") else X
+        if isinstance(self.encoder_, Pipeline) and len(self.encoder_) > 1:
+            return self.encoder_[:-1].transform(rows)
+        return rows
+
+    def _inputs(self, rows, X):
+        """Return what the network takes: codes of a frozen encoder, or rows."""
+        if self._strategy == "frozen":
+            rows = rows if hasattr(self.encoder_, "feature_names_in_") else X
+            codes = self.encoder_.transform(rows)
+            return check_array(codes, dtype=X.dtype, order="C", input_name="codes")
+        inputs = _last(self.encoder_)._check_rows(self._before(rows, X))
+        return inputs.astype(X.dtype, copy=False)
+
+    def _weigh_classes(self, y, weight):
+        """Return the weights of rows, by their class too, with the largest 1; None if all are."""
+        if self.class_weight is not None:
+            weight = np.ones(len(y)) if weight is None else weight
+            weight = weight * self._resolve_class_weight(y, weight)[y]
+            if weight.min() < 0 or weight.max() == 0:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} must not be negative and not be zero for "
+                    "all rows. Give at least one class a positive weight."
+                )
+        return None if weight is None else weight / weight.max()
+
+    def _resolve_class_weight(self, y, weight):
+        """Return the weight of each class."""
+        if self.class_weight != "balanced":
+            labels = self.classes_[y]
+            return compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+        totals = np.bincount(y, weight, minlength=len(self.classes_))
+        return totals.sum() / np.maximum(totals, np.finfo(np.float64).tiny) / len(totals)
+
+    def _set_up_net(self, inputs, n_rows, weight):
+        """Build a head with fresh weights, and the net that trains it."""
+        codes = inputs
+        if self._strategy != "frozen":
+            codes = _last(self.encoder_).net_.apply("encode", inputs)
+        self._head = {
+            "n_components": codes.shape[1],
+            "n_classes": len(self.classes_),
+            "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "seed": self._seed,
+        }
+        head = _head.build_head(**self._head)
+        mean = _mean(codes, weight)
+        head.use_units(mean, _spread(codes, mean, weight))
+        self._n_inputs = inputs.shape[1]
+        self._settings = self._resolve_settings(n_rows)
+        self.net_ = self._make_net(head, inputs.dtype)
+        self.module_ = self.net_.module_
+        self.loss_curve_, self.validation_curve_ = np.empty(0), None
+
+    def _resolve_settings(self, n_rows):
+        """Return how to train, as it will be kept: a copy of the estimator trains like this."""
+        judge = self.early_stopping if isinstance(self.early_stopping, str) else "loss"
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        return {"seed": self._seed, "n_rows": n_rows, "judge": judge, **settings}
+
+    def _make_net(self, head, dtype, fallback=False):
+        """Return a net with the kept settings around a head, and the encoder if it is trained."""
+        settings = {**self._settings, "n_features": self._n_inputs}
+        device = _runtime.resolve_device(settings.pop("device"), dtype, fallback)
+        encoder = None if self._strategy == "frozen" else _last(self.encoder_).module_
+        return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
+
+    def _continue(self, X, y):
+        """Make a new net around the fitted network, and return the numbers of classes."""
+        for name, fitted in (
+            ("strategy", self._strategy),
+            ("hidden_layer_sizes", self._head["hidden_layer_sizes"]),
+            ("activation", self._head["activation"]),
+        ):
+            now = getattr(self, name)
+            if (now if isinstance(now, str) else tuple(now)) != fitted:
+                raise ValueError(
+                    f"The fitted network has {name}={fitted!r}, but {name} is {now!r} now, and "
+                    "training goes on with that network. Use fit with warm_start=False to train "
+                    "a new one."
+                )
+        unknown = np.setdiff1d(y, self.classes_).tolist()
+        if unknown:
+            raise ValueError(
+                f"y has labels that the fitted network does not know: {unknown}. It knows "
+                f"{self.classes_.tolist()}; use warm_start=False to train a new one."
+            )
+        self._seed = _runtime.make_seed(self.random_state)
+        self._settings = self._resolve_settings(len(X))
+        self.net_ = self._make_net(self.module_.head, _net.dtype_of(self.module_))
+        self.module_ = self.net_.module_
+        return np.searchsorted(self.classes_, y)
+
+    def _train(self, rows):
+        """Train the net on rows and note how the losses went."""
+        net, valid = self.net_, None
+        if self.early_stopping:
+            # Not the net's generator: with the same seed, the same rows are held out again.
+            generator = _runtime.make_generator(self._seed)
+            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
+        n_epochs = _net.resolve_max_epochs(self.max_epochs, len(rows.index), net)
+        stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
+        converged = net.train(rows, valid, stopping, verbose=self.verbose)
+        self.loss_curve_ = np.append(self.loss_curve_, net.history[:, "train_loss"])
+        self.n_iter_ = len(self.loss_curve_)
+        if valid is not None or self.validation_curve_ is not None:
+            self._note_validation(valid is not None)
+        return converged
+
+    def _note_validation(self, has_curve):
+        """Lengthen the validation curve to that of the loss; nan where nothing was held out."""
+        curve = np.full(len(self.net_.history), np.nan)
+        if has_curve:
+            curve = np.array(self.net_.history[:, self.net_.monitored])
+            curve = 1 - curve if self._settings["judge"] == "accuracy" else curve
+        before = self.validation_curve_
+        if before is None:
+            before = np.full(self.n_iter_ - len(curve), np.nan)
+        self.validation_curve_ = np.append(before, curve)
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if state.pop("net_", None) is not None:
+            state["module_"] = _net.get_weights(self.module_.head)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "module_" in state:
+            head = _head.build_head(**self._head)
+            _net.set_weights(head, state["module_"])
+            self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
+            self.module_ = self.net_.module_
+
+
+def _unfrozen(encoder):
+    """Return what a FrozenEstimator holds, or what is none as it is."""
+    return encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
+
+
+def _last(encoder):
+    """Return the last step of a pipeline, or what is none as it is."""
+    return encoder.steps[-1][1] if isinstance(encoder, Pipeline) else encoder
+
+
+def _is_fitted(encoder):
+    """Tell whether an encoder has learned something that clone would drop."""
+    if isinstance(encoder, Pipeline):
+        # A pipeline that ends in a step without state passes for fitted from the start.
+        return any(_is_fitted(step) for _, step in encoder.steps if hasattr(step, "fit"))
+    if isinstance(encoder, FrozenEstimator) or not get_tags(encoder).requires_fit:
+        return False
+    try:
+        check_is_fitted(encoder)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _seeded_clone(encoder, rng):
+    """Return a clone with a seed for each ``random_state`` that is None, nested ones too."""
+    encoder = clone(encoder)
+    seeds = {
+        name: rng.randint(2**31 - 1)
+        for name, value in sorted(encoder.get_params().items(), key=lambda item: item[0])
+        if name.rpartition("__")[2] == "random_state" and value is None
+    }
+    return encoder.set_params(**seeds)
+
+
+def _check_labels(y):
+    """Return labels as an array; one that is missing is an error."""
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind in "fO" and any(map(_is_missing, y)):
+        raise ValueError(
+            "y contains NaN or None: leave rows whose label is unknown out of X and y, and pass "
+            "them as X_unlabeled."
+        )
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return y
+
+
+def _is_missing(label):
+    """Tell whether a label is None, nan or pandas' NA."""
+    return label is None or is_scalar_nan(label) or is_pandas_na(label)
