@@ -155,9 +155,9 @@ def bottleneck_curve(estimator, X, widths, *, cv=5, n_jobs=None):
 
     The autoencoder is fitted anew for each width and fold, PCA once per fold. One with
     ``latent="ordered"`` is fitted once per fold too, at the largest width: for the others its last
-    codes are set to 0. The curve shows how many codes the data are worth, and from where on PCA is as good. The smallest width within
-    one standard error of the best one is a choice that does not follow the noise of the
-    folds (Breiman et al., 1984).
+    codes are set to 0. The curve shows how many codes the data are worth, and from where on PCA is
+    as good. The smallest width within one standard error of the best one is a choice that does
+    not follow the noise of the folds (Breiman et al., 1984).
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ VARIANTS = [
     AutoencoderTransformer(architecture=MLP((32, 16)), pretrain="layerwise", max_epochs=5),
     AutoencoderTransformer(architecture=MLP((32,), "prelu", norm="batch"), max_epochs=5),
     AutoencoderTransformer(architecture=MLP((32,), "selu", norm="layer"), max_epochs=5),
-    AutoencoderTransformer(architecture=Conv((1, -1), (4, 4), stride=2), max_epochs=5),
+    AutoencoderTransformer(architecture=Conv((1, -1), (4, 4), activation="tanh"), max_epochs=5),
     AutoencoderTransformer(architecture=Conv((1, -1, 1), (4,), stride=1), max_epochs=5),
     AutoencoderTransformer(architecture=Recurrent((-1, 1), 8), max_epochs=5),
     AutoencoderTransformer(
