@@ -6,6 +6,11 @@ from pathlib import Path
 # scikit-learn skips its array-API check unless SciPy was imported with this.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+# Processes that share the tests share the cores too: with several threads each they would spend
+# most of their time waiting for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 

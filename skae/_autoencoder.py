@@ -94,7 +94,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         (denoising; Vincent et al., 2008), drawn anew for each batch: rows with normal noise;
         with elements set to 0; with elements set to the batch's largest or smallest
         value. This is done in the network's units: centred and divided by the standard
-        deviation of X for "mse", "mae" and "huber", those of X for others. A callable
+        deviation of X for "mse", "mae" and "huber" with a free output of an architecture
+        of skae, those of X for others. A callable
         ``corruption(X, generator)`` takes a tensor in the units of X and a ``torch.Generator``
         and returns a tensor of the same shape.
     corruption_level : float, default=0.2
@@ -111,8 +112,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         summed over codes: the beta of Higgins et al. (2017), divided by the number of
         columns. Larger makes codes sparser, flatter or more normal, and reconstructions worse.
     alpha_warmup : int, default=0
-        Epochs over which ``alpha`` grows from 0 to its value. Longer lets a variational
-        code come to use before it is pressed.
+        Epochs over which ``alpha`` grows from 0 to its value, counted anew in each ``fit``;
+        ``partial_fit`` counts chunks. Longer lets a variational code come to use before it is
+        pressed.
     target_activation : float, default=0.05
         Mean of each code that ``penalty="kl"`` asks for, in (0, 1).
     pretrain : {"layerwise"} or None, default=None
@@ -177,7 +179,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     validation_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
     components_ : ndarray of shape (n_components, n_features)
-        Only with ``architecture=Linear()`` and a loss other than "bce": orthonormal axes of the
+        Only with ``architecture=Linear()``, euclidean codes, no penalty and a loss other than
+        "bce": orthonormal axes of the
         plane of the reconstructions, by falling variance, each with its largest element
         positive. With squared error and at its optimum, these are PCA's, the codes are PCA's
         scores, and ``inverse_transform`` is ``mean_ + codes @ components_``. With another loss
@@ -378,6 +381,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
             mean = _mean(X, weight)
             if continues:
+                self._check_objective()
                 self._check_same_network()
                 self._settings = self._resolve_settings(len(X))
                 self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
@@ -409,9 +413,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Train for one pass over a chunk of rows, in their order.
 
         The first chunk decides the network's units (centre and scale), so it should be typical.
-        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``. A changed ``lr``,
-        ``batch_size``, ``optimizer`` or ``device`` counts from the next chunk on, with a
-        fresh optimiser.
+        ``max_epochs``, ``tol``, ``early_stopping`` and ``pretrain`` are for ``fit``. A changed
+        parameter of the optimiser, the corruption or the penalty counts from the next chunk on,
+        with a fresh optimiser.
 
         Parameters
         ----------
@@ -440,6 +444,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 self._start(X, mean, weight)
                 self.mean_, self._weight_seen = mean, 0.0
             else:
+                self._check_objective()
                 self._check_same_network()
                 self._follow_settings()
             self._train(_net.make_rows(X, weight), None, max_epochs=1)
@@ -687,17 +692,29 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 f"penalty={self.penalty!r} does not go with latent='gaussian', whose own "
                 "penalty alpha weighs: use penalty=None."
             )
-        if self.penalty == "kl" and self._parameter("latent_activation") not in (None, "sigmoid"):
+        latent_activation = self._parameter("latent_activation", "identity")
+        if self.latent == "gaussian" and latent_activation not in (None, "identity"):
+            raise ValueError(
+                f"latent_activation={latent_activation!r} would bound the variances that "
+                "latent='gaussian' learns: set latent_activation='identity' in the architecture."
+            )
+        if self.penalty == "contractive" and self._parameter("norm") == "batch":
+            raise ValueError(
+                "penalty='contractive' is about each row by itself, but norm='batch' mixes the "
+                "rows of a batch: use norm='layer' or None."
+            )
+        if self.penalty == "kl" and latent_activation not in (None, "sigmoid"):
             raise ValueError(
                 "penalty='kl' needs codes in (0, 1): set latent_activation='sigmoid' in the "
                 "architecture, as in MLP(latent_activation='sigmoid')."
             )
 
-    def _parameter(self, name):
-        """Return a parameter of the architecture, or None if it has no such."""
+    def _parameter(self, name, default=None):
+        """Return a parameter of the architecture, a default if it has no such, None of others."""
         architecture = MLP() if self.architecture is None else self.architecture
-        has_it = isinstance(architecture, Architecture) and hasattr(architecture, name)
-        return getattr(architecture, name) if has_it else None
+        if not isinstance(architecture, Architecture):
+            return None
+        return getattr(architecture, name, default)
 
     def _resolve_n_components(self):
         """Return the number of codes asked for."""
@@ -794,6 +811,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             changes = {"callbacks": None, "n_features": rows.X.shape[1]}
             if level is not levels[0]:
                 changes.update(loss="mse", standard_units=False)
+                if callable(self.corruption):  # it knows rows of X
+                    changes.update(corruption=None)
             if level is not levels[-1]:
                 changes.update(penalty=None)
             net = self._make_net(level, _net.dtype_of(level), **changes)
@@ -828,7 +847,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
             vars(self).pop(name, None)
         is_plane = isinstance(self.module_, LinearAutoencoder) and self._loss != "bce"
-        if not is_plane or self.penalty is not None:  # a rotation would undo the penalty
+        if is_plane and self.penalty is not None:  # a rotation would undo the penalty
+            self.module_.unrotate()
+            return
+        if not is_plane:
             return
         covariance = self._covariance_of_codes(X, weight)
         self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
@@ -889,7 +911,8 @@ def _identity(value):
     if isinstance(value, Architecture):
         parameters = value.get_params().items()
         return type(value), {
-            name: tuple(item) if isinstance(item, list) else item for name, item in parameters
+            name: tuple(item) if isinstance(item, (list, np.ndarray)) else item
+            for name, item in parameters
         }
     if callable(value):  # copies of a callable are not equal, so its name has to do
         return getattr(value, "__qualname__", type(value))

@@ -10,6 +10,7 @@ from skae._net import (
     initialize_net,
     is_lbfgs,
     make_rows,
+    weighted_rows,
 )
 from skae._runtime import make_generator, seeded
 from skae.losses import cross_entropy, weighted_mean
@@ -77,9 +78,8 @@ class ClassifierNet(Net):
     def _loss(self, batch):
         """Return the mean loss of a batch, by way of autograd."""
         X, weight, y = batch
-        for layer in self.batch_norms_:
-            layer.row_weight = weight
-        with seeded(self.generator) if self.may_draw_ else nullcontext():
+        draws = seeded(self.generator) if self.may_draw_ else nullcontext()
+        with weighted_rows(self.batch_norms_, weight), draws:
             return self.criterion_(self.module_(X), y, weight)
 
     def _weights_to_train(self):

@@ -273,6 +273,18 @@ def show_progress(epoch, max_epochs, losses, is_last):
     print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
 
 
+@contextmanager
+def weighted_rows(batch_norms, weight):
+    """Let batch normalisation know the weights of the rows that it is about to see."""
+    for layer in batch_norms:
+        layer.row_weight = weight
+    try:
+        yield
+    finally:
+        for layer in batch_norms:
+            layer.row_weight = None
+
+
 class Net(NeuralNet):
     """Base of the nets: a skorch net that trains a module on slices of one tensor.
 
@@ -334,13 +346,12 @@ class Net(NeuralNet):
         with few_threads(self.n_products_, n_rows):
             for flat in self.flats_:
                 flat.link()
-            self._prepare(n_rows)
-            self.notify("on_train_begin", X=rows.X)
+            self.notify("on_train_begin", X=rows.X, y=None)
             converged = self._train_epochs(rows, valid, stopping, verbose)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
             self._check_finite(self.validation_step(batch)["loss"].item())
-            self.notify("on_train_end", X=rows.X)
+            self.notify("on_train_end", X=rows.X, y=None)
         self._clean_up()
         return converged
 
@@ -455,6 +466,8 @@ class Net(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
+        if training:
+            self._prepare(max(batch.stop - batch.start for batch in iterator.slices))
         listening = self._listening("on_batch_begin", "on_batch_end")
         # One tensor for all losses: to fetch each is slow, to keep each fragments the memory.
         losses = torch.empty(3, len(iterator), **iterator.to)
@@ -574,7 +587,8 @@ class AutoencoderNet(Net):
     def train_step(self, batch, **fit_params):
         """Take one step of the optimiser."""
         X, weight = batch
-        inputs = target = self._standardize(X)
+        target = self._standardize(X)
+        inputs = self._shown(target)
         if self.criterion_.corruption is not None:
             with seeded(self.generator):
                 inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
@@ -594,7 +608,11 @@ class AutoencoderNet(Net):
         X, weight = batch
         with torch.no_grad():
             target = self._standardize(X)
-            return {"loss": self._objective(target, target, weight).detach()}
+            return {"loss": self._objective(self._shown(target), target, weight).detach()}
+
+    def _shown(self, target):
+        """Return rows that the module may be given: a user's might write to them."""
+        return target if keeps_units(self.module_) else target.clone()
 
     def _standardize(self, X):
         """Return rows in the units in which the loss is computed."""
@@ -602,15 +620,17 @@ class AutoencoderNet(Net):
 
     def _objective(self, inputs, target, weight):
         """Return what is minimised for a batch, by way of autograd."""
-        for layer in self.batch_norms_:
-            layer.row_weight = weight
-        with seeded(self.generator) if self.may_draw_ else nullcontext():
+        draws = seeded(self.generator) if self.may_draw_ else nullcontext()
+        with weighted_rows(self.batch_norms_, weight), draws:
             return self.criterion_.evaluate(
                 self.module_, inputs, target, weight, len(self.history), self.generator
             )
 
     def _prepare(self, n_rows):
-        if is_plain(self.module_, self.criterion_.loss) and self.criterion_.penalty is None:
+        # In each epoch, since callbacks may freeze weights or thaw them.
+        if not is_plain(self.module_, self.criterion_.loss) or self.criterion_.penalty is not None:
+            self.backprop_ = None
+        elif self.backprop_ is None:
             self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
 
     def _clean_up(self):
@@ -655,10 +675,12 @@ def make_net(module, objective, *, optimizer, **settings):
         As :func:`initialize_net` does, and if the optimiser does not go with the codes.
     """
     latent = getattr(module, "latent", "euclidean")
-    if is_lbfgs(optimizer) and latent in ("ordered", "gaussian"):
+    has_dropout = any(isinstance(layer, nn.Dropout) for layer in module.modules())
+    if is_lbfgs(optimizer) and (latent in ("ordered", "gaussian") or has_dropout):
+        culprit = "dropout" if has_dropout else f"latent={latent!r}"
         raise ValueError(
-            f"optimizer='lbfgs' needs the same loss at each call, but latent={latent!r} draws "
-            "codes: use optimizer='adam'."
+            f"optimizer='lbfgs' needs the same loss at each call, but {culprit} draws random "
+            "numbers: use optimizer='adam'."
         )
     if isinstance(objective["loss"], nn.Module):
         objective = {**objective, "loss": copy.deepcopy(objective["loss"])}

@@ -1,5 +1,6 @@
 """What a training step minimises: the reconstruction of clean rows, plus a penalty on the codes."""
 
+import torch
 from torch import nn
 
 from skae.losses import (
@@ -67,8 +68,9 @@ class Objective(nn.Module):
         if not callable(self.corruption):
             return CORRUPTIONS[self.corruption](standardize(X), self.corruption_level, generator)
         corrupted = self.corruption(X.clone(), generator)
-        shape = getattr(corrupted, "shape", type(corrupted).__name__)
-        if shape != X.shape:
+        is_tensor = isinstance(corrupted, torch.Tensor)
+        shape = tuple(corrupted.shape) if is_tensor else type(corrupted).__name__
+        if shape != tuple(X.shape):
             raise ValueError(
                 f"corruption={self.corruption!r} turned a batch of shape {tuple(X.shape)} into "
                 f"{shape}; it must return a tensor of the same shape."

@@ -155,7 +155,9 @@ class MLP(Architecture):
         self._check_parameters()
         _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(256,) or (128, 32)")
         _check_tied(self.tied_weights, latent)
-        return modules.MLPAutoencoder(n_features, n_components, **self.get_params(), latent=latent)
+        sizes = tuple(map(int, self.hidden_layer_sizes))
+        parameters = {**self.get_params(), "hidden_layer_sizes": sizes, "latent": latent}
+        return modules.MLPAutoencoder(n_features, n_components, **parameters)
 
 
 class Linear(Architecture):
@@ -371,7 +373,8 @@ class Conv(Architecture):
                 "kernel_size, or stride=1."
             )
         shape = _resolve_shape(self.input_shape, n_features, (2, 3))
-        parameters = {**self.get_params(), "input_shape": shape}
+        channels = tuple(map(int, self.channels))
+        parameters = {**self.get_params(), "input_shape": shape, "channels": channels}
         return modules.ConvAutoencoder(n_components=n_components, **parameters, latent=latent)
 
 
@@ -563,8 +566,7 @@ def build_module(architecture, n_features, n_components, latent="euclidean"):
     if kind and not isinstance(architecture, Architecture):
         raise ValueError(
             f"latent={latent!r} needs an architecture of skae.architectures, such as MLP(), which "
-            f"knows how to build such a network; architecture={architecture!r} does not. For "
-            "codes on the sphere, let your module's encode normalise them."
+            f"knows how to build such a network; architecture={architecture!r} does not."
         )
     # A copy, since a callable may hand out a module that it keeps.
     module = copy.deepcopy(build(n_features, n_components, **kind))

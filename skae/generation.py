@@ -10,6 +10,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -265,6 +266,8 @@ def from_spherical(angles):
 
 def _last_step(ae):
     """Return the estimator that makes the codes."""
+    if isinstance(ae, FrozenEstimator):
+        return _last_step(ae.estimator)
     ae = getattr(ae, "best_estimator_", ae)  # a search stands for what it found
     return _last_step(ae[-1]) if isinstance(ae, Pipeline) else ae
 

@@ -128,6 +128,7 @@ def compare_with_pca(ae, X, y=None, X_test=None, y_test=None, *, random_state=No
     autoencoder  ...
     PCA          0.67...
     """
+    X, X_test = _flat(X), _flat(X_test)
     if y_test is not None and (X_test is None or y is None):
         raise ValueError(
             "y_test is given without X_test or y: the labels of held-out rows are compared with "
@@ -206,6 +207,7 @@ def bottleneck_curve(estimator, X, widths, *, cv=5, n_jobs=None):
     >>> print(f"{abs(curve.mean - curve.pca_mean).max():.3f}")
     0.000
     """
+    X = _flat(X)
     given, widths = widths, np.unique(widths)
     if np.ndim(given) != 1 or widths.dtype.kind not in "iu" or widths[0] < 1:
         raise ValueError(
@@ -281,7 +283,7 @@ def latent_report(ae, X):
     R² 0.4030; 3 of 3 codes active, effective rank 3.0
     """
     before, ae = _split(ae)
-    X = _rows(before, X)
+    X = _rows(before, _flat(X))
     codes, X = np.asarray(ae.transform(X)), np.asarray(X)
     if len(X) < 2:
         raise ValueError(f"X has n_samples={len(X)}; a report on codes needs at least 2 rows.")
@@ -348,15 +350,20 @@ def reconstruction_error(ae, X, *, per_feature=False, reference=None):
     39
     """
     _split(ae)
-    errors = _squared_errors(ae, X)
+    errors = _squared_errors(ae, _flat(X))
     if reference is not None:
-        errors /= _typical_errors(ae, reference)
+        errors /= _typical_errors(ae, _flat(reference))
     return errors if per_feature else errors.mean(axis=1)
+
+
+def _flat(X):
+    """Return images or sequences as rows, and anything else as it is."""
+    return X.reshape(len(X), -1) if getattr(X, "ndim", 2) > 2 else X
 
 
 def _split(estimator):
     """Return the steps before an autoencoder, or None, and the autoencoder."""
-    before = None
+    before, estimator = None, getattr(estimator, "best_estimator_", estimator)
     while isinstance(estimator, (Pipeline, FrozenEstimator)):
         if isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
@@ -551,10 +558,10 @@ def _held_out_r2_of_first_codes(estimator, X, train, test, widths):
     rows = _rows(before, _safe_indexing(X, test))
     codes, whole = np.asarray(ae.transform(rows)), _sum_of_squares(rows, ae.mean_)
     shown = np.arange(codes.shape[1])
-    return [
-        1 - _sum_of_squares(rows, ae.inverse_transform(codes * (shown < width))) / whole
-        for width in widths
+    errors = [
+        _sum_of_squares(rows, ae.inverse_transform(codes * (shown < width))) for width in widths
     ]
+    return [1 - error / whole if whole > 0 else float(error == 0) for error in errors]
 
 
 def _held_out_r2_of_pca(before, X, train, test, widths):

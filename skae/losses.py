@@ -38,6 +38,20 @@ GRADIENTS = {
     "bce": lambda y, target, scale, out: torch.sigmoid(y, out=out).sub_(target).mul_(scale),
 }
 
+#: Activations that treat each unit by itself.
+ELEMENTWISE = (
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.ELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Softplus,
+    nn.Tanh,
+    nn.Sigmoid,
+)
+
 #: Losses that depend on the error ``output - target`` alone, and the power of the scale of
 #: X with which they grow: these can be computed in standard units and brought back.
 SCALE_POWER = {"mse": 2, "mae": 1, "huber": 2}
@@ -230,8 +244,7 @@ def encode_with_jacobian(encoder, X):
     Parameters
     ----------
     encoder : callable
-        Maps (batch, n_features) to (batch, n_components), row by row. A ``torch.nn.Sequential``
-        of up to two is a linear layer and perhaps an elementwise activation.
+        Maps (batch, n_features) to (batch, n_components), row by row.
     X : torch.Tensor of shape (batch, n_features)
         The rows.
 
@@ -258,7 +271,7 @@ def encode_with_jacobian(encoder, X):
     tensor([25.])
     """
     with torch.enable_grad():
-        if isinstance(encoder, nn.Sequential) and len(encoder) <= 2:
+        if _is_one_layer(encoder):
             inside = encoder[0](X)
             codes = encoder[1:](inside)
             (slopes,) = torch.autograd.grad(codes.sum(), inside, create_graph=True)
@@ -269,6 +282,16 @@ def encode_with_jacobian(encoder, X):
         ones = ones.unsqueeze(1).expand(-1, len(codes), -1)
         (jacobian,) = torch.autograd.grad(codes, X, ones, create_graph=True, is_grads_batched=True)
         return codes, jacobian.pow(2).sum(dim=(0, 2))
+
+
+def _is_one_layer(encoder):
+    """Tell whether an encoder is a linear layer and perhaps an activation of single units."""
+    return (
+        isinstance(encoder, nn.Sequential)
+        and len(encoder) <= 2
+        and type(encoder[0]) is nn.Linear
+        and all(type(layer) in ELEMENTWISE for layer in encoder[1:])
+    )
 
 
 def add_noise(X, level, generator):

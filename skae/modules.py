@@ -162,7 +162,10 @@ class Autoencoder(nn.Module):
         """Return the codes of rows in standard units."""
         encoded = self.encoder(Z)
         if self.latent == "sphere":
-            return F.normalize(encoded, dim=1)
+            # Zeros have no direction, and a gradient without bound: they go to the first axis.
+            is_zero = encoded.norm(dim=1, keepdim=True) < 1e-4
+            first = torch.eye(1, encoded.shape[1], dtype=encoded.dtype, device=encoded.device)
+            return F.normalize(encoded + is_zero * first, dim=1)
         return encoded.chunk(2, dim=1)[0] if self.latent == "gaussian" else encoded
 
     def encode(self, X):
@@ -238,8 +241,8 @@ class BatchNorm(nn.Module):
     """Batch normalisation that knows the weights of rows (Ioffe & Szegedy, 2015).
 
     In training, each column is brought to mean 0 and variance 1 over the batch, a row of
-    weight 2 counting as two rows; in evaluation, running averages take the place of the
-    batch's. A learned slope and offset follow.
+    weight 2 counting as two rows; in evaluation, and for a single row, running averages take
+    the place of the batch's. A learned slope and offset follow.
 
     Parameters
     ----------
@@ -270,7 +273,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, inputs):
         """Normalise a batch."""
-        if not self.training:
+        if not self.training or len(inputs) < 2:  # one row has no variance
             mean, variance = self.running_mean, self.running_var
         else:
             share = inputs.new_ones(len(inputs)) if self.row_weight is None else self.row_weight
@@ -353,7 +356,12 @@ class MLPAutoencoder(Autoencoder):
     def levels(self):
         """Return each layer with its mirror image as an autoencoder that shares their weights."""
         down, up = _split(self.encoder), _split(self.decoder)[::-1]
-        levels = [Level(*pair, pair[0][0].in_features) for pair in zip(down, up)]
+        # A reconstruction that dropout silences would be learned too large.
+        up = [[layer for layer in part if not isinstance(layer, nn.Dropout)] for part in up]
+        levels = [
+            Level(part, nn.Sequential(*mirror), part[0].in_features)
+            for part, mirror in zip(down, up)
+        ]
         levels[0].use_units(self.shift, self.scale)
         levels[-1].latent = self.latent
         return levels
@@ -458,6 +466,13 @@ class LinearAutoencoder(MLPAutoencoder):
         for buffer, values in ((self.center, center), (self.turn, turn), (self.back, back)):
             buffer.copy_(values)
         return components, F.pad(variances, (0, n_components - n_axes))
+
+    @torch.no_grad()
+    def unrotate(self):
+        """Let the codes be what the weights give."""
+        self.center.zero_()
+        for buffer in (self.turn, self.back):
+            nn.init.eye_(buffer)
 
     def _weights(self):
         """Return the encoder's weight and bias and the decoder's weight, in float64."""
@@ -769,9 +784,9 @@ class LastState(nn.Module):
         states, _ = self.cell(sequences)
         if self.padding_value is None:
             return states[:, -1]
-        # The same operations as on the rows, so that padding gives the same bits.
         padding = (torch.full_like(self.shift, self.padding_value) - self.shift) / self.scale
-        observed = (sequences != padding).any(dim=2)
+        # Not to the last bit, which another dtype of the rows would change.
+        observed = ~torch.isclose(sequences, padding, rtol=1e-5, atol=1e-5).all(dim=2)
         step = torch.arange(sequences.shape[1], device=sequences.device)
         last = (observed * step).amax(dim=1)
         return states[torch.arange(len(states), device=states.device), last]
@@ -856,7 +871,7 @@ def list_layers(module, X, parts=("encode", "decode")):
     handles = [layer.register_forward_hook(note) for layer in leaves]
     try:
         module.eval()
-        with torch.inference_mode():
+        with torch.no_grad():
             for part in parts:
                 X = getattr(module, part)(X)
     finally:

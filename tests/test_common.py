@@ -26,6 +26,13 @@ class OwnModule(torch.nn.Module):
         return self.up(codes)
 
 
+class Clipping(GradientNormClipping):
+    """With a name that is the same in all processes that the tests are shared among."""
+
+    def __repr__(self):
+        return "Clipping()"
+
+
 VARIANTS = [
     AutoencoderTransformer(),
     AutoencoderTransformer(max_epochs=5),
@@ -46,7 +53,7 @@ VARIANTS = [
     AutoencoderTransformer(n_components=2, batch_size=32),
     AutoencoderTransformer(early_stopping=True),
     AutoencoderTransformer(weight_decay=0.1, max_epochs=5),
-    AutoencoderTransformer(callbacks=[GradientNormClipping(0.1)], max_epochs=5),
+    AutoencoderTransformer(callbacks=[Clipping(0.1)], max_epochs=5),
     AutoencoderTransformer(architecture=MLP((32, 16)), pretrain="layerwise", max_epochs=5),
     AutoencoderTransformer(architecture=MLP((32,), "prelu", norm="batch"), max_epochs=5),
     AutoencoderTransformer(architecture=MLP((32,), "selu", norm="layer"), max_epochs=5),

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skae import AutoencoderTransformer, inspection
 from skae._codes import dead_codes, effective_rank, name_codes, saturated_codes
 from skae._report import BottleneckCurve
-from skae.architectures import MLP, Linear
+from skae.architectures import MLP, Conv, Linear
 from skae.inspection import (
     bottleneck_curve,
     compare_with_pca,
@@ -168,6 +168,19 @@ def test_ordered_codes_give_all_widths_from_one_fit_per_fold(monkeypatch):
         codes[:, width:] = 0
         error = ((pipe[-1].inverse_transform(codes) - rows) ** 2).sum()
         assert score == pytest.approx(1 - error / ((rows - pipe[-1].mean_) ** 2).sum())
+
+
+def test_signals_in_their_own_shape_are_rows():
+    X = np.random.RandomState(0).rand(30, 1, 12)
+    ae = AutoencoderTransformer(2, architecture=Conv((1, 12), (2,)), max_epochs=1, tol=None)
+    ae.fit(X)
+    flat = X.reshape(30, 12)
+    for per_feature in (False, True):
+        np.testing.assert_allclose(
+            reconstruction_error(ae, X, per_feature=per_feature),
+            reconstruction_error(ae, flat, per_feature=per_feature),
+        )
+    assert latent_report(ae, X).r2 == latent_report(ae, flat).r2
 
 
 # Dead codes after fit

@@ -87,6 +87,20 @@ def test_the_jacobian_of_one_layer_in_closed_form_is_autograds(activation):
         torch.testing.assert_close(norms, torch.stack([(J**2).sum() for J in by_row]))
 
 
+def test_the_closed_form_is_for_single_units_only():
+    X = torch.from_numpy(OUTPUT)
+    linear = torch.nn.Linear(5, 3).double()
+    for encoder in (
+        torch.nn.Sequential(linear, torch.nn.Softmax(dim=1)),
+        torch.nn.Sequential(
+            torch.nn.Sequential(linear, torch.nn.Tanh()), torch.nn.Linear(3, 2).double()
+        ),
+    ):
+        by_row = [torch.autograd.functional.jacobian(encoder, row[None]) for row in X]
+        norms = encode_with_jacobian(encoder, X)[1]
+        torch.testing.assert_close(norms, torch.stack([(J**2).sum() for J in by_row]))
+
+
 def test_gradients_of_penalties_equal_finite_differences():
     X = torch.from_numpy(OUTPUT)
     deep = torch.nn.Sequential(

@@ -91,7 +91,7 @@ def test_a_callable_corruption_may_write_to_its_rows_but_not_change_their_shape(
     own.corrupt(X, lambda rows: rows, generator())
     assert torch.equal(X, before)
     wrong = Objective("mse", corruption=lambda rows, generator: rows[:, 1:])
-    with pytest.raises(ValueError, match=r"turned a batch of shape \(9, 6\) into .*\[9, 5\]"):
+    with pytest.raises(ValueError, match=r"turned a batch of shape \(9, 6\) into \(9, 5\)"):
         wrong.corrupt(X, lambda rows: rows, generator())
 
 

@@ -9,10 +9,16 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping, LRScheduler
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    Freezer,
+    GradientNormClipping,
+    LRScheduler,
+)
 
 from skae import AutoencoderTransformer
-from skae.architectures import MLP, Conv, Recurrent
+from skae.architectures import MLP, Conv, Linear, Recurrent
 
 DIGITS = load_digits().data.astype(np.float32)
 
@@ -362,6 +368,20 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ),
         ({"optimizer": "lbfgs", "latent": "gaussian"}, "optimizer='lbfgs' needs the same loss"),
         ({"optimizer": "lbfgs", "latent": "ordered"}, "optimizer='lbfgs' needs the same loss"),
+        (
+            {"optimizer": "lbfgs", "architecture": MLP(dropout=0.1)},
+            "optimizer='lbfgs' needs the same loss at each call, but dropout draws",
+        ),
+        (
+            {"latent": "gaussian", "architecture": MLP(latent_activation="relu")},
+            "latent_activation='relu' would bound the variances",
+        ),
+        (
+            {"penalty": "contractive", "architecture": MLP(norm="batch")},
+            "penalty='contractive' is about each row by itself, but norm='batch' mixes",
+        ),
+        ({"penalty": "kl", "architecture": Linear()}, r"penalty='kl' needs codes in \(0, 1\)"),
+        ({"corruption": lambda X, generator: X.numpy()}, "into ndarray; it must return a tensor"),
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to L-BFGS"),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
         (
@@ -392,3 +412,123 @@ def test_notebooks_show_the_summary_of_what_is_fitted():
     ae = make()
     assert "Linear" not in ae._repr_mimebundle_()["text/html"]
     assert "encode  Linear  16" in ae.fit(DIGITS)._repr_mimebundle_()["text/html"]
+
+
+# Faults that were found in use ----------------------------------------------------------------
+
+
+def test_batch_norm_survives_batches_of_one_row():
+    architecture = MLP((16,), norm="batch")
+    assert make(architecture=architecture, batch_size=1).fit(DIGITS[:200]).score(DIGITS) > -1
+    ae = make(architecture=architecture)
+    for row in DIGITS[:100]:
+        ae.partial_fit(row[np.newaxis])
+    assert ae.score(DIGITS) > -1
+    weighted = make(architecture=architecture).fit(DIGITS, sample_weight=np.ones(len(DIGITS)))
+    assert weighted.module_.train()(torch.from_numpy(DIGITS[:7])).shape == (7, 64)
+
+
+def test_rows_that_encode_to_zero_have_a_place_on_the_sphere():
+    X = DIGITS / 16
+    X[:20] = 0
+    architecture = Conv((1, 8, 8), (4, 8), activation="tanh")
+    ae = make(architecture=architecture, latent="sphere", loss="bce", optimizer="sgd", lr=0.01)
+    norms = np.linalg.norm(ae.fit(X).transform(X), axis=1)
+    np.testing.assert_allclose(norms, 1, rtol=1e-5)
+    assert max(weight.abs().max().item() for weight in ae.module_.parameters()) < 10
+
+
+class WritesToItsInput(torch.nn.Module):
+    def __init__(self, n_features, n_components):
+        super().__init__()
+        self.down = torch.nn.Linear(n_features, n_components)
+        self.up = torch.nn.Linear(n_components, n_features)
+
+    def encode(self, X):
+        return self.down(X.sub_(5.0))
+
+    def decode(self, codes):
+        return self.up(codes)
+
+
+def test_a_module_that_writes_to_its_input_has_the_clean_target():
+    ae = make(architecture=WritesToItsInput, max_epochs=40)
+    assert ae.fit(DIGITS / 16).score(DIGITS / 16) > 0.2
+
+
+class KeepsATensor(WritesToItsInput):
+    def encode(self, X):
+        if not hasattr(self, "factor"):
+            self.factor = torch.ones(X.shape[1])
+        return self.down(X * self.factor)
+
+
+def test_a_module_that_keeps_a_tensor_from_its_first_rows_is_trained():
+    assert np.isfinite(make(architecture=KeepsATensor).fit(DIGITS).loss_curve_).all()
+
+
+def test_pretraining_drops_no_reconstruction_and_corrupts_rows_of_x_alone():
+    widths = set()
+
+    def corrupt(X, generator):
+        widths.add(X.shape[1])
+        return X
+
+    network = MLP((16, 8), dropout=0.5)
+    ae = make(architecture=network, pretrain="layerwise", corruption=corrupt).fit(DIGITS)
+    assert widths == {64}
+    for level in ae.module_.levels():
+        assert not any(isinstance(layer, torch.nn.Dropout) for layer in level.decoder)
+
+
+def test_what_does_not_go_together_is_refused_when_training_goes_on():
+    ae = make(latent="gaussian", warm_start=True).fit(DIGITS)
+    ae.set_params(penalty="l1")
+    for method in (ae.fit, ae.partial_fit):
+        with pytest.raises(ValueError, match="penalty='l1' does not go with latent='gaussian'"):
+            method(DIGITS)
+
+
+def test_a_penalty_set_later_is_not_rotated_away():
+    ae = make(architecture=Linear(), warm_start=True).fit(DIGITS)
+    ae.set_params(penalty="l1").fit(DIGITS)
+    assert not hasattr(ae, "components_")
+    rows = ae.module_.standardize(torch.from_numpy(DIGITS))
+    np.testing.assert_allclose(
+        ae.transform(DIGITS), ae.module_.encoder(rows).detach().numpy(), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_callback_may_freeze_layers():
+    start = make(lr=1e-9).fit(DIGITS).module_.encoder[0].weight
+    frozen = make(callbacks=[Freezer("encoder*")]).fit(DIGITS).module_.encoder[0].weight
+    torch.testing.assert_close(frozen, start)
+
+
+def test_padding_is_known_in_any_dtype():
+    S = np.random.RandomState(0).rand(50, 8, 2)
+    S[:, 5:] = 0.1
+    ae = make(architecture=Recurrent((8, 2), 6, padding_value=0.1)).fit(S)
+    np.testing.assert_allclose(ae.transform(S), ae.transform(S.astype(np.float32)), atol=1e-5)
+
+
+def test_widths_may_be_arrays():
+    for architecture in (MLP(np.array([16, 8])), Conv((1, 8, 8), np.array([4, 8]))):
+        make(architecture=architecture, warm_start=True).fit(DIGITS).fit(DIGITS)
+
+
+def test_a_callable_corruption_leaves_the_global_generator_alone():
+    def corrupt(X, generator):
+        return X + torch.rand(X.shape)
+
+    state = torch.get_rng_state()
+    one, same = (make(corruption=corrupt).fit(DIGITS).transform(DIGITS) for _ in range(2))
+    np.testing.assert_array_equal(one, same)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_early_stopping_keeps_no_weights_of_the_warm_up():
+    params = {"latent": "gaussian", "alpha": 1.0, "early_stopping": True, "max_epochs": 8}
+    ae = make(alpha_warmup=6, **params).fit(DIGITS)
+    assert np.argmin(ae.validation_curve_) < 6  # while alpha was small
+    assert ae.transform(DIGITS).std() < 1.0  # the codes are those of the full alpha
