@@ -594,19 +594,19 @@ def test_a_fit_that_fails_changes_nothing(strategy, warm_start, error):
     class Stop(Callback):
         def on_epoch_end(self, net, **kwargs):
             if len(net.history) == 2:
-                raise error
+                raise error("planted")
 
     clf = quick(strategy=strategy, warm_start=warm_start).fit(X, LABELS)
     before, codes, curve = clf.predict_proba(X), clf.encoder_.transform(X), clf.loss_curve_
-    with pytest.raises(error):
+    with pytest.raises(error, match="planted"):
         clf.set_params(callbacks=[Stop()]).fit(X, LABELS)
     np.testing.assert_array_equal(clf.predict_proba(X), before)
     np.testing.assert_array_equal(clf.encoder_.transform(X), codes)
     np.testing.assert_array_equal(clf.loss_curve_, curve)
     unfitted = quick(callbacks=[Stop()])
-    with pytest.raises(error):
+    with pytest.raises(error, match="planted"):
         unfitted.fit(X, y)
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
         unfitted.predict(X)
 
 
