@@ -13,6 +13,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
+#: What Sphinx reads and writes, beside the pages whose examples are tests.
+collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/api/*", "docs/auto_examples/*"]
+
 
 @pytest.fixture(scope="session")
 def mnist():

@@ -487,7 +487,7 @@ class ConvAutoencoder(Autoencoder):
     =========  =======================================  =================================
     name       shape                                    meaning
     =========  =======================================  =================================
-    images     (batch, *input_shape)                    what rows of X are inside
+    images     ``(batch, *input_shape)``                what rows of X are inside
     map        (batch, channels[-1], height, width)     what the last convolution gives
     codes      (batch, n_components)                    the map itself, or a dense layer's
     =========  =======================================  =================================
