@@ -31,12 +31,11 @@ LINE_HEIGHT = 0.6
 GAP, TITLE_GAP, GROUP_GAP = 0.08, 0.32, 0.25
 
 
-def make_axes(ax, figsize, n_panels=1, **subplot_kw):
+def make_axes(ax, figsize, n_panels=1, stacked=False, **subplot_kw):
     """Return the given Axes, or those of a new figure, checked for their number."""
     if ax is None:
-        ax = plt.subplots(
-            1, n_panels, figsize=figsize, layout="constrained", subplot_kw=subplot_kw
-        )[1]
+        shape = (n_panels, 1) if stacked else (1, n_panels)
+        ax = plt.subplots(*shape, figsize=figsize, layout="constrained", subplot_kw=subplot_kw)[1]
     if np.size(ax) != n_panels:
         raise ValueError(
             f"ax holds {np.size(ax)} Axes and this picture has {n_panels} panels: pass as many "

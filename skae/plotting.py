@@ -6,10 +6,13 @@ changed or saved. Nothing is shown, no style is set. Estimators are used by thei
 public methods alone: pipelines that end in one and PCA do as well.
 """
 
+from skae._plot_latent import DecoderGridDisplay, LatentDisplay
 from skae._plot_pictures import ComponentsDisplay, InterpolationDisplay, ReconstructionDisplay
 
 __all__ = [
     "ComponentsDisplay",
+    "DecoderGridDisplay",
     "InterpolationDisplay",
+    "LatentDisplay",
     "ReconstructionDisplay",
 ]
