@@ -125,7 +125,8 @@ def draw_lines(ax, lines, limits, cmap, *, labels=None, titles=None, n_in_group=
     # The first line is on top: y falls.
     tops = -number * (height + gap) - number // n_in_group * GROUP_GAP * (n_in_group > 1)
     width, bottom = n_columns * (1 + GAP), tops[-1] - height
-    ax = make_axes(ax, (max(3, 0.85 * width + 1.3 * bool(labels)), 0.85 * (gap - bottom) + 0.3))
+    beside = 0.2 + 0.08 * max(map(len, labels)) if labels else 0  # inches
+    ax = make_axes(ax, (max(3, 0.85 * width + beside), 0.85 * (gap - bottom) + 0.3))
     artists = []
     for line, pictures in enumerate(lines):
         artists.append([])

@@ -21,8 +21,9 @@ class ReconstructionDisplay:
     ----------
     X : array-like of shape (n_samples, n_features)
         The originals.
-    reconstructions : array-like of shape (n_samples, n_features)
-        What they became.
+    reconstructions : array-like of shape (n_samples, n_features), or dict of such
+        What they became. A dict has several of these to compare, each below the one before and
+        with its key as its name.
     corrupted : array-like of shape (n_samples, n_features) or None, default=None
         What the autoencoder was shown in their stead.
     image_shape : tuple of int or None, default=None
@@ -118,8 +119,8 @@ class ReconstructionDisplay:
         ----------
         X : array-like of shape (n_samples, n_features)
             The originals.
-        reconstructions : array-like of shape (n_samples, n_features)
-            What they became.
+        reconstructions : array-like of shape (n_samples, n_features), or dict of such
+            What they became; a dict has several of these to compare, by their names.
         corrupted : array-like of shape (n_samples, n_features) or None, default=None
             What the reconstructions were made from.
         n_rows : int or None, default=10
@@ -137,9 +138,10 @@ class ReconstructionDisplay:
             Drawn.
         """
         image_shape = find_shape(image_shape, X)
-        X, reconstructions, corrupted = (
-            _first(rows, n_rows) for rows in (X, reconstructions, corrupted)
-        )
+        reconstructions = {
+            name: _first(rows, n_rows) for name, rows in _by_name(reconstructions).items()
+        }
+        X, corrupted = (_first(rows, n_rows) for rows in (X, corrupted))
         display = cls(X, reconstructions, corrupted=corrupted, image_shape=image_shape)
         return display.plot(ax, **plot_kw)
 
@@ -163,7 +165,7 @@ class ReconstructionDisplay:
         parts = {
             "original": self.X,
             "corrupted": self.corrupted,
-            "reconstruction": self.reconstructions,
+            **_by_name(self.reconstructions),
         }
         parts = {
             name: as_pictures(rows, self.image_shape)
@@ -436,6 +438,13 @@ def _first(rows, n_rows):
     if rows is None or n_rows is None:
         return rows
     return _safe_indexing(rows, slice(n_rows))
+
+
+def _by_name(reconstructions):
+    """Return reconstructions as a dict."""
+    if isinstance(reconstructions, dict):
+        return reconstructions
+    return {"reconstruction": reconstructions}
 
 
 def _responses(ae, codes):

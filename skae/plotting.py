@@ -6,13 +6,20 @@ changed or saved. Nothing is shown, no style is set. Estimators are used by thei
 public methods alone: pipelines that end in one and PCA do as well.
 """
 
+from skae._plot_curves import BottleneckCurveDisplay, LabelEfficiencyDisplay, LossCurveDisplay
 from skae._plot_latent import DecoderGridDisplay, LatentDisplay
 from skae._plot_pictures import ComponentsDisplay, InterpolationDisplay, ReconstructionDisplay
+from skae._plot_reports import LatentReportDisplay, PCAComparisonDisplay
 
 __all__ = [
+    "BottleneckCurveDisplay",
     "ComponentsDisplay",
     "DecoderGridDisplay",
     "InterpolationDisplay",
+    "LabelEfficiencyDisplay",
     "LatentDisplay",
+    "LatentReportDisplay",
+    "LossCurveDisplay",
+    "PCAComparisonDisplay",
     "ReconstructionDisplay",
 ]
