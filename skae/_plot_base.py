@@ -60,12 +60,12 @@ def find_shape(image_shape, X, ae=None):
         shape = getattr(getattr(_last_step(ae), "architecture", None), "input_shape", None)
     n_features = prod(np.shape(X)[1:])
     if shape is not None and -1 in shape:
-        shape = [n_features // -prod(shape) if size == -1 else size for size in shape]
+        shape = tuple(n_features // -prod(shape) if size == -1 else size for size in shape)
     return shape if shape is not None and _is_picture(shape, n_features) else None
 
 
 def _is_picture(shape, n_features):
-    return len(shape) in (2, 3) and shape[-3:-2] in ((), (1,), (3,)) and prod(shape) == n_features
+    return len(shape) in (2, 3) and set(shape[:-2]) <= {1, 3} and prod(shape) == n_features
 
 
 def as_pictures(rows, image_shape):

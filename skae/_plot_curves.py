@@ -149,15 +149,14 @@ class LossCurveDisplay:
         if log_scale and positive:
             ax.set_yscale("log")
         ax.set(xlabel="epoch", ylabel=self.loss_name)
-        if self.accuracy_curve is not None:
-            current = self.figure_.gca()
-            self.accuracy_ax_ = right = ax.twinx()
-            self.figure_.sca(current)
-            held_out["label"] += " (accuracy)"
-            self._draw_held_out(right, self.accuracy_curve, np.argmax, held_out)
-            right.set_ylabel("accuracy")
-            ax.plot([], [], **held_out)  # for the legend
-        ax.legend()
+        if self.accuracy_curve is None:
+            ax.legend()
+            return self
+        held_out["label"] += " (accuracy)"
+        self.accuracy_ax_ = right = _right_axis(ax, "accuracy")
+        self._draw_held_out(right, self.accuracy_curve, np.argmax, held_out)
+        ax.plot([], [], **held_out)  # for the legend, which is above since both axes have curves
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
         return self
 
     def _draw_held_out(self, ax, curve, best, line_kw):
@@ -266,7 +265,7 @@ class BottleneckCurveDisplay:
             markersize=13,
             markerfacecolor="none",
             color="black",
-            label=f"{curve.one_se_width} codes: within one standard error of the best",
+            label=f"{curve.one_se_width} codes, by one standard error",
         )
         ax.set(xlabel="number of codes", ylabel="R² on held-out rows")
         ax.legend()
@@ -395,9 +394,26 @@ class LabelEfficiencyDisplay:
         self.lines_, self.bands_ = _draw_with_bands(
             ax, curve.n_labels, curve.strategies, curve.mean, curve.interval
         )
-        ax.set(xlabel="number of labels", ylabel="accuracy on test rows")
+        low, high = ax.get_ylim()  # an interval of few draws may leave what accuracies can be
+        ax.set(
+            xlabel="number of labels",
+            ylabel="accuracy on test rows",
+            ylim=(max(low, 0), min(high, 1.02)),
+        )
         ax.legend()
         return self
+
+
+def _right_axis(ax, name):
+    """Return Axes in the same place with an axis of that name on the right; make them if needed."""
+    for other in ax.get_shared_x_axes().get_siblings(ax):
+        if other is not ax and other.get_ylabel() == name:
+            return other
+    current = ax.figure.gca()
+    right = ax.twinx()
+    ax.figure.sca(current)  # twinx has made the new one the current one
+    right.set_ylabel(name)
+    return right
 
 
 def _draw_with_bands(ax, x, names, means, intervals):

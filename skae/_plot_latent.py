@@ -548,15 +548,16 @@ def _draw_points(ax, codes, groups, y, size, as_labels):
             ax.scatter(*codes[rows].T, s=area, marker=marker, linewidths=0, label=label, **look)
         )
     if groups[0][2] is None:
-        ax.figure.colorbar(points[0], ax=ax, label="y", pad=0.12 if ax.name == "3d" else None)
+        beside = {"pad": 0.12} if ax.name == "3d" else {}  # the layout forgets the third axis' name
+        ax.figure.colorbar(points[0], ax=ax, label="y", **beside)
     elif groups[0][0] is not None and not as_labels:
-        area = ax.legend(
+        legend = ax.legend(
             loc="center left",
             bbox_to_anchor=(1.02, 0.5),
             frameon=False,
             ncols=1 + len(groups) // 21,
         )
-        for handle in area.legend_handles:
+        for handle in legend.legend_handles:
             handle.set_sizes([30])
     if as_labels:
         ax.margins(0.08)

@@ -1,7 +1,6 @@
 """Displays of reports: an autoencoder beside PCA, and what each code is worth."""
 
 import numpy as np
-from matplotlib.patches import Patch
 
 from skae._plot_base import COLORS, make_axes
 from skae.inspection import compare_with_pca, latent_report
@@ -131,7 +130,7 @@ class LatentReportDisplay:
     """What each code is worth: the share of R² that is lost when it is fixed at its mean.
 
     Dead codes, the same for all rows, and saturated ones, piled up at the ends of their range, have
-    other colours and patterns. Shares need not sum to 1, since codes share what they
+    marks and patterns of their own. Shares need not sum to 1, since codes share what they
     know.
 
     Use :meth:`from_estimator`, or the result of :func:`skae.inspection.latent_report`.
@@ -201,16 +200,11 @@ class LatentReportDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         codes = np.arange(len(report.mean))
         self.bars_ = ax.bar(codes, report.r2_lost, color=COLORS[0])
-        marked = {"dead": (COLORS[2], "x"), "saturated": (COLORS[1], "//")}
-        handles = []
-        for name, (color, hatch) in marked.items():
-            found = np.flatnonzero(getattr(report, name))
-            for code in found:
-                self.bars_[code].set(facecolor=color, hatch=hatch)
-            if len(found):
-                handles.append(Patch(facecolor=color, hatch=hatch, label=name))
-        dead = np.flatnonzero(report.dead)  # their bars have no height to see
-        ax.plot(dead, np.zeros(len(dead)), "x", color=COLORS[2], clip_on=False)
+        for code in np.flatnonzero(report.saturated):
+            self.bars_[code].set(facecolor=COLORS[1], hatch="//", label="saturated")
+        dead = np.flatnonzero(report.dead)
+        (marks,) = ax.plot(dead, np.zeros(len(dead)), "X", ms=9, color=COLORS[2], clip_on=False)
+        marks.set_label("dead")
         ax.set(
             xlabel="code",
             ylabel="share of R² lost without it",
@@ -218,6 +212,8 @@ class LatentReportDisplay:
             f"effective rank {report.effective_rank:.1f}",
         )
         ax.xaxis.get_major_locator().set_params(integer=True)
+        handles = [self.bars_[code] for code in np.flatnonzero(report.saturated)[:1]]
+        handles += [marks] * bool(len(dead))
         if handles:
             ax.legend(handles=handles)
         return self
