@@ -47,8 +47,9 @@ def load_colour(n_train=20_000):
 
 
 def mosaic(rows, image_shape, n_columns):
-    """Return one large image of many, line by line, for ``imshow``."""
+    """Return one large image of many, line by line and with gaps, for ``imshow``."""
     images = np.reshape(rows, (-1, n_columns, *image_shape))
+    images = np.pad(images, [(0, 0)] * (images.ndim - 2) + [(1, 1)] * 2)
     lines = np.concatenate(images.swapaxes(0, 1), axis=-1)  # side by side
     large = np.concatenate(lines, axis=-2)
     return np.clip(large.transpose(1, 2, 0), 0, 1) if large.ndim == 3 else large

@@ -79,7 +79,7 @@ def nearest_by_pixels(n_labels):
 
 
 by_pixels = [nearest_by_pixels(n_labels) for n_labels in N_LABELS]
-figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True, layout="constrained")
 for ax, name in zip(axes, ("plain", "half of the pixels hidden")):
     LabelEfficiencyDisplay(curves[name]).plot(ax=ax)
     ax.plot(N_LABELS, curves["PCA"].mean[0], "k:", label="PCA, frozen")

@@ -28,8 +28,8 @@ X, X_test, y, y_test, image_shape = load_grey()
 # Batches
 # -------
 # Training goes through the rows in batches and takes one step after each, so that small batches
-# mean many steps for as many passes. All three lines below are ten passes. Look at where they end,
-# and at the seconds: small batches learn more per pass, and each pass takes longer.
+# mean many steps for as many passes. All three lines below are ten passes: look at where they end.
+# What small batches gain has its price, since it is mostly the number of steps that takes time.
 
 _, ax = plt.subplots(layout="constrained")
 for batch_size in (16, 64, 256):
@@ -64,11 +64,12 @@ for n_codes, ae in fitted.items():
     pca[n_codes] = comparison.pca.estimator
     print(f"{comparison}\n")
 
-figure, axes = plt.subplots(2, 2, figsize=(12, 5), layout="constrained")
-for line, name, estimators in zip(axes, ("PCA", "autoencoder"), (pca, fitted)):
-    for ax, (n_codes, estimator) in zip(line, estimators.items()):
-        ReconstructionDisplay.from_estimator(estimator, X_test, image_shape=image_shape, ax=ax)
-        ax.set_title(f"{name}, {n_codes} codes")
+reconstructions = {
+    f"{name}, {n_codes} codes": estimator.inverse_transform(estimator.transform(X_test[:10]))
+    for n_codes in fitted
+    for name, estimator in {"PCA": pca[n_codes], "autoencoder": fitted[n_codes]}.items()
+}
+ReconstructionDisplay.from_predictions(X_test, reconstructions, image_shape=image_shape)
 
 # %%
 # The codes of all images
@@ -76,7 +77,7 @@ for line, name, estimators in zip(axes, ("PCA", "autoencoder"), (pca, fitted)):
 # Each point is one training image. The autoencoder has never seen a label, and yet puts images of
 # one digit side by side more often than PCA: compare the accuracies in the titles.
 
-figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
 for ax, name, estimator in zip(axes, ("PCA", "autoencoder"), (pca[2], fitted[2])):
     LatentDisplay.from_estimator(estimator, X, y, ax=ax)
     near = NearestNeighbors(n_neighbors=1).fit(estimator.transform(X))
@@ -103,9 +104,9 @@ def distance(rows, training):
 
 
 held_out = X_test[:500]
-figure, axes = plt.subplots(2, 2, figsize=(12, 5.5), layout="constrained")
+_, axes = plt.subplots(2, 2, figsize=(12, 4), layout="constrained")
 for line, (n_codes, ae) in zip(axes, fitted.items()):
-    codes = ae.transform(X)
+    codes = ae.transform(X).astype(np.float64)
     mixture = GaussianMixture(20, reg_covar=1e-3, random_state=0).fit(codes)
     drawn = {
         "box": np.random.RandomState(0).uniform(codes.min(axis=0), codes.max(axis=0), (500, n_codes)),
