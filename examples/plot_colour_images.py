@@ -1,0 +1,93 @@
+"""
+Colour images: a convolutional autoencoder, and ways between images
+===================================================================
+
+A colour image is a row with one channel after the other. Here is a convolutional autoencoder of such
+rows beside PCA and a fully connected one of as many codes: what each keeps of an image, and
+what lies on the way between two images, in pixels and in codes.
+"""
+
+# %%
+# Without a data folder these are digits in random colours at random places, made from
+# scikit-learn's; with it, CIFAR-10.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from _data import load_colour
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from skae import AutoencoderTransformer
+from skae.architectures import MLP, Conv
+from skae.generation import interpolate
+from skae.plotting import InterpolationDisplay, ReconstructionDisplay
+
+X, X_test, y, y_test, image_shape = load_colour(n_train=10_000)
+N_CODES = 64
+settings = {"max_epochs": 20, "tol": None, "random_state": 0}
+fitted = {
+    "PCA": PCA(N_CODES, random_state=0).fit(X),
+    "MLP": AutoencoderTransformer(N_CODES, architecture=MLP((256,)), **settings).fit(X),
+    "Conv": AutoencoderTransformer(
+        N_CODES, architecture=Conv(image_shape, channels=(16, 32)), **settings
+    ).fit(X),
+}
+
+# %%
+# Reconstruction
+# --------------
+# R² of held-out images, and how many weights that took. With as many codes as this, PCA is hard
+# to beat in pixels, since it was made for just that; see how few weights a convolution needs.
+
+for name, estimator in fitted.items():
+    given = estimator.inverse_transform(estimator.transform(X_test))
+    r2 = 1 - np.sum((X_test - given) ** 2) / np.sum((X_test - X.mean(axis=0)) ** 2)
+    if name == "PCA":
+        weights = estimator.components_.size
+    else:
+        weights = sum(weight.numel() for weight in estimator.module_.parameters())
+    print(f"{name:<5} {weights:>10,} weights, held-out R² {r2:.3f}")
+
+given = {
+    name: estimator.inverse_transform(estimator.transform(X_test[:10]))
+    for name, estimator in fitted.items()
+}
+ReconstructionDisplay.from_predictions(X_test, given, image_shape=image_shape)
+
+# %%
+# From one image to another
+# -------------------------
+# In pixels one image fades into the other. In codes the way is a straight line as well, but what is
+# on it is what the decoder makes of it.
+
+ae = fitted["Conv"]
+_, axes = plt.subplots(3, 1, figsize=(10, 7.5), layout="constrained")
+for ax, (start, end) in zip(axes, ((0, 1), (2, 3), (4, 5))):
+    InterpolationDisplay.from_estimator(ae, X_test[start], X_test[end], ax=ax)
+
+# %%
+# Is the way through the codes more than a fade? Two measures, over 200 pairs of held-out images:
+#
+# - how far the image in the middle of the way through the codes is from the mean of the
+#   two reconstructed ends, as a share of the distance between these: 0 is a mere fade;
+# - how far the image in the middle is from the nearest training image, where 1 is how far
+#   reconstructions of held-out images are: larger is less like an image.
+
+nearest = NearestNeighbors(n_neighbors=1).fit(X)
+for name, estimator in fitted.items():
+    middles, mixtures, shares = [], [], []
+    for x0, x1 in zip(X_test[:200], X_test[200:400]):
+        start, middle, end = interpolate(estimator, x0, x1, 3)
+        middles.append(middle)
+        mixtures.append((x0 + x1) / 2)
+        shares.append(np.linalg.norm(middle - (start + end) / 2) / np.linalg.norm(end - start))
+    ends = estimator.inverse_transform(estimator.transform(X_test[:400]))
+    at_ends, by_codes, by_pixels = (
+        nearest.kneighbors(rows)[0].mean() for rows in (ends, middles, mixtures)
+    )
+    print(
+        f"{name:<5} away from a fade: {np.mean(shares):.2f}; nearest training image: "
+        f"{by_codes / at_ends:.2f} by codes, {by_pixels / at_ends:.2f} by pixels"
+    )
+
+plt.show()

@@ -1,0 +1,583 @@
+"""Displays of the latent space: the codes of rows, and what the decoder makes of each place."""
+
+from numbers import Integral
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from sklearn.base import clone
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skae._plot_base import COLORS, GAP, as_pictures, draw_picture, find_shape, limits_of, make_axes
+from skae.generation import _latent, from_spherical, to_spherical
+from skae.modules import look_up
+
+#: More distinct numbers than these are a quantity, not classes.
+MOST_CLASSES = 20
+
+#: What `size` is by default, by kind: an area in points², points, a share of the width.
+SIZES = {"points": 10, "labels": 7, "thumbnails": 0.07}
+
+#: Views, and how many columns of codes each needs.
+VIEWS = {"2d": 2, "3d": 3, "sphere": 3}
+
+TURNS = {-np.pi: "-π", -np.pi / 2: "-π/2", 0: "0", np.pi / 2: "π/2", np.pi: "π"}
+
+
+class LatentDisplay:
+    """Codes as points, as the labels of their rows, or as the rows themselves.
+
+    Two codes are a plane, three a space or, on the unit sphere, a map with the azimuth phi to the
+    right and the polar angle theta downwards, 0 at the north pole: it shows the whole sphere, but
+    stretches what is near the poles.
+
+    Use :meth:`from_estimator` to create one; codes of other widths go through a reducer there.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, 2) or (n_samples, 3)
+        Codes, or what a reducer made of them.
+    y : array-like of shape (n_samples,) or None, default=None
+        Class labels, each with its colour, or numbers of more than 20 values, or with
+        fractions, which get a colour scale.
+    X : array-like of shape (n_samples, n_features) or None, default=None
+        Rows, for thumbnails.
+    image_shape : tuple of int or None, default=None
+        Shape of the image that a row is: (height, width), or (channels, height, width) with 1
+        or 3 channels. None, or a height or width of 1, draws lines.
+    view : {"auto", "2d", "3d", "sphere"}, default="auto"
+        How codes are drawn. "sphere" is the map above, for three codes of norm 1. "auto" is "2d"
+        for two and "3d" for three.
+    name : str, default="code"
+        What the axes are called, before their number.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where it was drawn.
+    figure_ : matplotlib Figure
+        Its figure.
+    points_ : list of PathCollection
+        Points or labels, for each class in sorted order.
+    images_ : list of artists
+        Thumbnails (``AxesImage``, or ``Line2D`` of rows that are no images); empty for other kinds.
+    shown_ : ndarray of int
+        Index of the rows whose thumbnails are drawn.
+
+    See Also
+    --------
+    DecoderGridDisplay : What the decoder makes of each place of the plane or sphere.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.plotting import LatentDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> ae = AutoencoderTransformer(2, max_epochs=5, tol=None, random_state=0).fit(X)
+    >>> display = LatentDisplay.from_estimator(ae, X, y, kind="labels")
+    >>> len(display.points_), display.ax_.get_xlabel()
+    (10, 'code 0')
+    """
+
+    def __init__(self, codes, *, y=None, X=None, image_shape=None, view="auto", name="code"):
+        self.codes = codes
+        self.y = y
+        self.X = X
+        self.image_shape = image_shape
+        self.view = view
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, ae, X, y=None, *, reducer=None, view="auto", image_shape=None, ax=None, **plot_kw
+    ):
+        """Compute the codes of rows and draw them.
+
+        Parameters
+        ----------
+        ae : estimator
+            A fitted transformer, such as :class:`~skae.AutoencoderTransformer` or a pipeline that
+            ends in one.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or None, default=None
+            Class labels or numbers, as above.
+        reducer : transformer or None, default=None
+            A clone of it is fitted on the codes and gives the two or three columns to draw, such
+            as ``PCA(2)`` or ``TSNE(random_state=0)``; needed if there are more than three codes.
+        view : {"auto", "2d", "3d", "sphere"}, default="auto"
+            As above; "auto" is "sphere" for three codes of ``latent="sphere"``.
+        image_shape : tuple of int or None, default=None
+            As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure. A three-dimensional view needs Axes with
+            ``projection="3d"``.
+        **plot_kw : dict
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        LatentDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns is not that of the view, or a parameter is unknown.
+        """
+        check_is_fitted(ae)
+        codes, name = np.asarray(ae.transform(X)), "code"
+        if reducer is not None:
+            codes, name = np.asarray(clone(reducer).fit_transform(codes)), type(reducer).__name__
+        elif view == "auto" and _latent(ae) == "sphere" and codes.shape[1] == 3:
+            view = "sphere"
+        image_shape = find_shape(image_shape, X, ae)
+        display = cls(codes, y=y, X=X, image_shape=image_shape, view=view, name=name)
+        return display.plot(ax, **plot_kw)
+
+    def plot(self, ax=None, *, kind="points", size=None, cmap="gray_r"):
+        """Draw the codes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a figure. A three-dimensional view needs Axes with
+            ``projection="3d"``.
+        kind : {"points", "labels", "thumbnails"}, default="points"
+            A point for each row; its label, written out; or points and, as far as they do not
+            overlap, small pictures of the rows. Rows that come first have the first right to a
+            place.
+        size : float or None, default=None
+            Area of a point in points², 10 by default; height of a label in points, 7; or
+            width of a thumbnail as a share of the Axes' width, 0.07.
+        cmap : str or matplotlib Colormap, default="gray_r"
+            Colours of grey thumbnails. "gray_r" draws large values dark, "gray" bright.
+
+        Returns
+        -------
+        LatentDisplay
+            Itself.
+        """
+        look_up("kind", kind, SIZES)
+        view, codes = self._view_and_codes()
+        groups = _groups(self.y, len(codes))
+        self._check_kind(kind, view, groups)
+        size = SIZES[kind] if size is None else size
+        wide = {"2d": (5.6, 4.6), "3d": (6, 5), "sphere": (7.6, 3.8)}[view]
+        ax = make_axes(ax, wide, **({"projection": "3d"} if view == "3d" else {}))
+        if (view == "3d") != (ax.name == "3d"):
+            raise ValueError(
+                f"view={view!r} {'needs' if view == '3d' else 'cannot use'} three-dimensional "
+                "Axes, such as plt.subplots(subplot_kw={'projection': '3d'}) makes: pass other "
+                "Axes, or ax=None for a new figure."
+            )
+        self.ax_, self.figure_ = ax, ax.figure
+        area = SIZES["points"] if kind == "thumbnails" else size
+        self.points_ = _draw_points(ax, codes, groups, self.y, area, kind == "labels")
+        if view == "sphere":
+            dress_map(ax)
+        else:
+            for axis, letter in enumerate("xyz"[: codes.shape[1]]):
+                ax.set(**{f"{letter}label": f"{self.name} {axis}"})
+        self.images_, self.shown_ = [], np.empty(0, dtype=np.intp)
+        if kind == "thumbnails":
+            self._draw_thumbnails(codes, groups, size, cmap)
+        return self
+
+    def plot_interactive(self):
+        """Draw three codes as a figure of plotly, to be turned and zoomed with the mouse.
+
+        Notebooks show it; its ``show`` opens a browser and ``write_html`` makes a page of it.
+        Pointing at a point tells the row's number.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+            Points in space, for each class in its colour.
+
+        Raises
+        ------
+        ImportError
+            If plotly is not installed.
+        ValueError
+            If there are not three codes.
+        """
+        try:
+            from plotly import graph_objects
+        except ImportError as error:
+            raise ImportError(
+                "plot_interactive needs plotly: pip install plotly, or pip install skae[plotly]."
+            ) from error
+        codes = np.asarray(self.codes)
+        if codes.shape[1:] != (3,):
+            raise ValueError(
+                f"plot_interactive draws three codes and codes has shape {codes.shape}: use plot, "
+                "or from_estimator with a reducer such as PCA(3)."
+            )
+        figure = graph_objects.Figure()
+        for label, rows, color in _groups(self.y, len(codes)):
+            marker = {"size": 3, "color": color}
+            if color is None:
+                values = np.asarray(self.y)
+                marker |= {"color": values, "colorscale": "Viridis", "colorbar": {"title": "y"}}
+            x, y, z = codes[rows].T
+            figure.add_scatter3d(
+                x=x,
+                y=y,
+                z=z,
+                mode="markers",
+                marker=marker,
+                name=str(label),
+                showlegend=label is not None,
+                text=rows,
+                hovertemplate="row %{text}",
+            )
+        titles = {f"{letter}axis_title": f"{self.name} {i}" for i, letter in enumerate("xyz")}
+        return figure.update_layout(scene=titles, legend={"itemsizing": "constant"})
+
+    def _view_and_codes(self):
+        """Return the view, and what it draws: two or three columns."""
+        codes = np.asarray(self.codes)
+        view = self.view
+        if view == "auto":
+            view = "3d" if codes.shape[1:] == (3,) else "2d"
+        n_columns = look_up("view", view, VIEWS)
+        if codes.ndim != 2 or codes.shape[1] != n_columns:
+            raise ValueError(
+                f"codes has shape {codes.shape} and view={self.view!r} draws "
+                f"{n_columns if self.view != 'auto' else '2 or 3'} columns: use from_estimator "
+                "with a reducer, such as PCA(2) or TSNE(), which brings codes down to that."
+            )
+        return view, to_spherical(codes)[:, ::-1] if view == "sphere" else codes
+
+    def _check_kind(self, kind, view, groups):
+        if kind == "labels" and groups[0][0] is None:
+            raise ValueError(
+                "kind='labels' writes the classes of rows and needs y with the class of each, of "
+                f"at most {MOST_CLASSES} different numbers: pass y, or use kind='points'."
+            )
+        if kind == "thumbnails" and (view == "3d" or self.X is None):
+            raise ValueError(
+                "kind='thumbnails' draws the rows of X on a plane or map: "
+                + ("pass X." if self.X is None else f"it cannot be used with view={view!r}.")
+            )
+
+    def _draw_thumbnails(self, codes, groups, width, cmap):
+        """Draw pictures of rows that are a width, and their height, apart."""
+        ax, pictures = self.ax_, as_pictures(self.X, self.image_shape)
+        check_consistent_length(codes, pictures)
+        if self.view != "sphere":  # whose limits are those of the map
+            margin = max(0.05, width) * np.ptp(codes, axis=0)
+            ends = np.transpose([codes.min(axis=0) - margin, codes.max(axis=0) + margin])
+            ax.set(xlim=ends[0], ylim=ends[1])
+        spans = np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1)
+        # Only the layout tells how wide the Axes are in proportion to their height.
+        ax.figure.canvas.figure.draw_without_rendering()
+        frame = ax.get_window_extent()
+        shape = pictures.shape[1:3] if pictures.ndim > 2 else (3, 5)
+        height = width * frame.width / frame.height * shape[0] / shape[1]
+        size = np.array([width, height]) * spans
+        middle = np.array([np.mean(ax.get_xlim()), np.mean(ax.get_ylim())])
+        inside = np.flatnonzero((np.abs(codes - middle) <= (spans - size) / 2).all(axis=1))
+        self.shown_ = inside[_apart(codes[inside], size)]
+        colors = {row: color for _, rows, color in groups for row in rows}
+        limits, up = limits_of(pictures), -1 if ax.yaxis_inverted() else 1
+        for row in self.shown_:
+            (left, bottom), (right, top) = (
+                codes[row] + step * size * (1, up) for step in (-0.5, 0.5)
+            )
+            box = Rectangle((left, bottom), right - left, top - bottom, zorder=3)
+            ax.add_patch(box).set(facecolor="white", edgecolor=colors[row] or "0.5", linewidth=2)
+            artist = draw_picture(ax, pictures[row], (left, right, bottom, top), limits, cmap)
+            artist.set_zorder(3)
+            self.images_.append(artist)
+
+
+class DecoderGridDisplay:
+    """What the decoder makes of the places of the latent plane or sphere, beside the codes.
+
+    Each picture is decoded from the codes at its centre. Where there are no codes of rows, see the
+    panel beside it, the decoder was never trained and nothing is promised.
+
+    Use :meth:`from_estimator` to create one.
+
+    Parameters
+    ----------
+    rows : array-like of shape (n_y, n_x, n_features)
+        Decoded rows, by place.
+    x : array-like of shape (n_x,)
+        Evenly spaced places to the right: of code 0, or the azimuth phi.
+    y : array-like of shape (n_y,)
+        Evenly spaced places: of code 1, upwards, or the polar angle theta, downwards.
+    codes : array-like of shape (n_samples, 2) or (n_samples, 3) or None, default=None
+        Codes of rows, for the second panel; None leaves it out.
+    labels : array-like of shape (n_samples,) or None, default=None
+        Classes of the codes, or numbers, as y of :class:`LatentDisplay`.
+    image_shape : tuple of int or None, default=None
+        Shape of the image that a row is: (height, width), or (channels, height, width) with 1
+        or 3 channels. None, or a height or width of 1, draws lines.
+    value_range : pair of float or None, default=None
+        Values between which the colours of pictures lie. None is those of ``rows``.
+    view : {"2d", "sphere"}, default="2d"
+        Whether places are those of a plane or of a map of the sphere.
+
+    Attributes
+    ----------
+    ax_ : ndarray of matplotlib Axes, or matplotlib Axes without codes
+        The grid, and the codes.
+    figure_ : matplotlib Figure
+        Its figure.
+    images_ : list of list of artists
+        Pictures (``AxesImage``) or lines (``Line2D``), in the order of ``rows``.
+
+    See Also
+    --------
+    skae.generation.sample : New rows from a density of the codes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.plotting import DecoderGridDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> ae = AutoencoderTransformer(2, max_epochs=5, tol=None, random_state=0).fit(X)
+    >>> display = DecoderGridDisplay.from_estimator(ae, X, y, n_steps=5, image_shape=(8, 8))
+    >>> display.rows.shape, len(display.ax_)
+    ((5, 5, 64), 2)
+    """
+
+    def __init__(
+        self,
+        rows,
+        x,
+        y,
+        *,
+        codes=None,
+        labels=None,
+        image_shape=None,
+        value_range=None,
+        view="2d",
+    ):
+        self.rows = rows
+        self.x = x
+        self.y = y
+        self.codes = codes
+        self.labels = labels
+        self.image_shape = image_shape
+        self.value_range = value_range
+        self.view = view
+
+    @classmethod
+    def from_estimator(
+        cls, ae, X, y=None, *, n_steps=12, limits=None, image_shape=None, ax=None, **plot_kw
+    ):
+        """Decode a grid of codes and draw it beside the codes of rows.
+
+        Parameters
+        ----------
+        ae : estimator
+            A fitted transformer with ``inverse_transform`` and two codes, or three of
+            ``latent="sphere"``, such as :class:`~skae.AutoencoderTransformer` or a pipeline
+            that ends in one.
+        X : array-like of shape (n_samples, n_features)
+            Rows, such as the training rows.
+        y : array-like of shape (n_samples,) or None, default=None
+            Classes of the rows, or numbers, as y of :class:`LatentDisplay`.
+        n_steps : int, default=12
+            Pictures along each axis of the plane, at least 2; from pole to pole of the sphere,
+            with twice as many around it. More show finer changes in smaller pictures.
+        limits : pair of pairs of float or None, default=None
+            Lowest and highest code 0, and code 1, of the grid's edges. None is from the 1st to the
+            99th percentile of the codes. The sphere is always drawn whole.
+        image_shape : tuple of int or None, default=None
+            As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
+        ax : array of two matplotlib Axes or None, default=None
+            Where to draw the grid and the codes; None makes a figure.
+        **plot_kw : dict
+            Passed to :meth:`plot`.
+
+        Returns
+        -------
+        DecoderGridDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If codes are neither a plane nor a sphere, or ``n_steps`` is below 2.
+        """
+        check_is_fitted(ae)
+        if not isinstance(n_steps, Integral) or n_steps < 2:
+            raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 2.")
+        codes, on_sphere = np.asarray(ae.transform(X)), _latent(ae) == "sphere"
+        if codes.shape[1] != 2 + on_sphere:
+            raise ValueError(
+                "A grid needs 2 codes, or 3 of latent='sphere', and these are "
+                f"{codes.shape[1]} {'of' if on_sphere else 'not of'} a sphere: train with another "
+                "n_components, or draw codes with LatentDisplay and a reducer."
+            )
+        if on_sphere:
+            edges, n_x = ((-np.pi, np.pi), (0, np.pi)), 2 * n_steps
+        else:
+            edges = np.percentile(codes, [1, 99], axis=0).T if limits is None else limits
+            n_x = n_steps
+        x, y_grid = (_centres(*ends, n) for ends, n in zip(edges, (n_x, n_steps)))
+        places = np.stack(np.meshgrid(x, y_grid), axis=-1).reshape(-1, 2)
+        grid = from_spherical(places[:, ::-1]) if on_sphere else places
+        rows = np.asarray(ae.inverse_transform(grid.astype(codes.dtype)))
+        display = cls(
+            rows.reshape(n_steps, n_x, -1),
+            x,
+            y_grid,
+            codes=codes,
+            labels=y,
+            image_shape=find_shape(image_shape, X, ae),
+            value_range=(np.min(X), np.max(X)),
+            view="sphere" if on_sphere else "2d",
+        )
+        return display.plot(ax, **plot_kw)
+
+    def plot(self, ax=None, *, cmap="gray_r"):
+        """Draw the grid, and the codes.
+
+        Parameters
+        ----------
+        ax : array of two matplotlib Axes, matplotlib Axes or None, default=None
+            Where to draw the grid and the codes, or the grid alone if there are no codes. None
+            makes a figure.
+        cmap : str or matplotlib Colormap, default="gray_r"
+            Colours of grey images. "gray_r" draws large values dark, "gray" bright.
+
+        Returns
+        -------
+        DecoderGridDisplay
+            Itself.
+        """
+        rows, on_sphere = np.asarray(self.rows), self.view == "sphere"
+        n_y, n_x = rows.shape[:2]
+        pictures = as_pictures(rows.reshape(n_y * n_x, -1), self.image_shape)
+        n_panels = 1 if self.codes is None else 2
+        self.ax_ = make_axes(ax, (7, 7) if on_sphere else (9.4, 4.4), n_panels, stacked=on_sphere)
+        grid = np.ravel(self.ax_)[0]
+        self.figure_ = grid.figure
+        x, y = np.asarray(self.x), np.asarray(self.y)
+        half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
+        xlim, ylim = (x[0] - half_x, x[-1] + half_x), (y[0] - half_y, y[-1] + half_y)
+        inner_x, inner_y = half_x / (1 + GAP), half_y / (1 + GAP) * (-1 if on_sphere else 1)
+        places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        limits = self.value_range
+        if limits is None or pictures.ndim == 2:  # lines would leave their boxes
+            limits = limits_of(pictures)
+        artists = [
+            draw_picture(
+                grid,
+                picture,
+                (at_x - inner_x, at_x + inner_x, at_y - inner_y, at_y + inner_y),
+                limits,
+                cmap,
+            )
+            for picture, (at_x, at_y) in zip(pictures, places)
+        ]
+        self.images_ = [artists[i * n_x : (i + 1) * n_x] for i in range(n_y)]
+        if self.codes is not None:
+            beside = self.ax_[1]
+            LatentDisplay(self.codes, y=self.labels, view=self.view).plot(beside)
+            beside.set_title("codes of rows" + (", dashed: the grid" * (not on_sphere)))
+        grid.set(xlim=xlim, ylim=ylim, xlabel="code 0", ylabel="code 1", title="decoded codes")
+        if on_sphere:
+            dress_map(grid)
+            grid.grid(False, which="both")
+            return self
+        height, width = pictures.shape[1:3] if pictures.ndim > 2 else (3, 5)
+        grid.set_box_aspect(n_y * height / (n_x * width))
+        if self.codes is not None:
+            beside.set_box_aspect(grid.get_box_aspect())
+            beside.add_patch(
+                Rectangle((xlim[0], ylim[0]), np.ptp(xlim), np.ptp(ylim), fill=False, ls="--")
+            )
+        return self
+
+
+def dress_map(ax):
+    """Give Axes the limits, names and grid of a map of the sphere."""
+    ax.set(xlim=(-np.pi, np.pi), ylim=(np.pi, 0), xlabel="phi", ylabel="theta", aspect="equal")
+    ax.set_xticks(list(TURNS), TURNS.values())
+    angles = [angle for angle in TURNS if angle >= 0]
+    ax.set_yticks(angles, [TURNS[angle] for angle in angles])
+    eighths = np.pi / 4 * np.arange(-3, 4, 2)
+    ax.set_xticks(eighths, minor=True)
+    ax.set_yticks(eighths[2:], minor=True)
+    ax.grid(which="both", color="0.85", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _centres(low, high, n):
+    """Return the centres of n cells between two ends."""
+    return low + (np.arange(n) + 0.5) * (high - low) / n
+
+
+def _groups(y, n_rows):
+    """Return label, index of rows and colour of each class; label None for no classes.
+
+    Colour None is that of the scale of a quantity.
+    """
+    everything = np.arange(n_rows)
+    if y is None:
+        return [(None, everything, COLORS[0])]
+    y = np.asarray(y)
+    check_consistent_length(everything, y)
+    labels = np.unique(y)
+    if y.dtype.kind in "fiu" and (len(labels) > MOST_CLASSES or (labels % 1).any()):
+        return [(None, everything, None)]
+    colors = COLORS
+    if len(labels) > len(colors):
+        colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(labels)))
+    return [(label, np.flatnonzero(y == label), color) for label, color in zip(labels, colors)]
+
+
+def _draw_points(ax, codes, groups, y, size, as_labels):
+    """Draw points, or labels as high as size in points, with a legend or a colour scale."""
+    points = []
+    for label, rows, color in groups:
+        look = {"c": np.asarray(y), "cmap": "viridis"} if color is None else {"color": [color]}
+        marker, area = _as_marker(label, size) if as_labels else ("o", size)
+        points.append(
+            ax.scatter(*codes[rows].T, s=area, marker=marker, linewidths=0, label=label, **look)
+        )
+    if groups[0][2] is None:
+        beside = {"pad": 0.12} if ax.name == "3d" else {}  # the layout forgets the third axis' name
+        ax.figure.colorbar(points[0], ax=ax, label="y", **beside)
+    elif groups[0][0] is not None and not as_labels:
+        legend = ax.legend(
+            loc="center left",
+            bbox_to_anchor=(1.02, 0.5),
+            frameon=False,
+            ncols=1 + len(groups) // 21,
+        )
+        for handle in legend.legend_handles:
+            handle.set_sizes([30])
+    if as_labels:
+        ax.margins(0.08)
+    return points
+
+
+def _as_marker(label, height):
+    """Return a text as a marker, centred, and the area at which a digit has a height in points."""
+    text = TextPath((0, 0), str(label), size=1)
+    box = text.get_extents()
+    vertices = text.vertices - [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]
+    # Markers are scaled so that their furthest point is half of the root of the area away.
+    area = (2 * height / 0.73 * np.abs(vertices).max()) ** 2
+    return Path(vertices, text.codes), area
+
+
+def _apart(points, size):
+    """Return the index of points, the first ones first, whose boxes of a size do not overlap."""
+    kept = []
+    for i, point in enumerate(points):
+        if (np.abs(points[kept] - point) >= size).any(axis=1).all():
+            kept.append(i)
+    return np.array(kept, dtype=np.intp)
