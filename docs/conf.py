@@ -40,7 +40,7 @@ numpydoc_use_plots = False
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    "ignore_pattern": r"demo\.py|/_",
+    "ignore_pattern": r"(^|/)(demo|_\w+)\.py",
     "filename_pattern": "/plot_",
     "abort_on_example_error": True,
     "backreferences_dir": "api/examples",
