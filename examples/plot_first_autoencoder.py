@@ -109,7 +109,9 @@ for line, (n_codes, ae) in zip(axes, fitted.items()):
     codes = ae.transform(X).astype(np.float64)
     mixture = GaussianMixture(20, reg_covar=1e-3, random_state=0).fit(codes)
     drawn = {
-        "box": np.random.RandomState(0).uniform(codes.min(axis=0), codes.max(axis=0), (500, n_codes)),
+        "box": np.random.RandomState(0).uniform(
+            codes.min(axis=0), codes.max(axis=0), (500, n_codes)
+        ),
         "mixture": np.random.RandomState(0).permutation(mixture.sample(500)[0]),
     }
     for ax, (name, new_codes) in zip(line, drawn.items()):

@@ -100,6 +100,8 @@ display.figure_.suptitle("deep")
 # %%
 # The same with the thicker network.
 
-display = DecoderGridDisplay.from_estimator(networks["sphere, thick"], X, y, image_shape=image_shape)
+display = DecoderGridDisplay.from_estimator(
+    networks["sphere, thick"], X, y, image_shape=image_shape
+)
 display.figure_.suptitle("deep and thick")
 plt.show()
