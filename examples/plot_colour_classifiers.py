@@ -31,9 +31,9 @@ X, X_test, y, y_test, image_shape = load_colour()
 N_EPOCHS, LR, BATCH = 10, 1e-3, 64
 
 # %%
-# The plain way: layers written out, and skorch around them. ``LazyLinear`` finds out by
-# itself how many values come in. Rows are put in standard units first, which skae does unasked (with
-# one number for all columns).
+# The plain way: layers written out, and skorch around them. ``LazyLinear`` finds out by itself how
+# many values come in. Rows are put in standard units first, which skae does unasked (with one
+# number for all columns).
 
 torch.manual_seed(0)
 modules = {

@@ -37,7 +37,7 @@ encoders = {
     ),
     "PCA": PCA(32, random_state=0),
 }
-for name, encoder in encoders.items():
+for encoder in encoders.values():
     encoder.fit(X)
 
 # %%

@@ -29,7 +29,8 @@ X, X_test, y, y_test, image_shape = load_grey()
 # -------
 # Training goes through the rows in batches and takes one step after each, so that small batches
 # mean many steps for as many passes. All three lines below are ten passes: look at where they end.
-# What small batches gain has its price, since it is mostly the number of steps that takes time.
+# A few dozen steps leave a network half trained. Thousands of small ones take longer and are noisy:
+# at the same learning rate they may end above the others.
 
 _, ax = plt.subplots(layout="constrained")
 for batch_size in (16, 64, 256):
@@ -88,9 +89,9 @@ for ax, name, estimator in zip(axes, ("PCA", "autoencoder"), (pca[2], fitted[2])
 # New digits, and why the box of codes fails
 # ------------------------------------------
 # Decode codes that no image has, and there are new images. The simplest way draws each code evenly
-# between its smallest and largest value. The box that this makes is mostly empty when there are many
-# codes, and nobody has told the decoder what to make of its corners. A mixture of Gaussians that is
-# fitted to the codes stays where images are.
+# between its smallest and largest value. The box that this makes is mostly empty when there are
+# many codes, and nobody has told the decoder what to make of its corners. A mixture of Gaussians
+# that is fitted to the codes stays where images are.
 #
 # Two measures: the distance of a drawn code to the nearest code of a training image, and that of
 # the decoded image to the nearest training image; 1 is how far held-out images are away. Much more

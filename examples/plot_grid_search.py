@@ -2,10 +2,10 @@
 An autoencoder in a pipeline, and a grid search over it
 =======================================================
 
-An autoencoder is one step of a :class:`~sklearn.pipeline.Pipeline`, and its parameters, also those of
-its architecture, are searched like any others. Here codes feed a classifier, and cross-validation
-decides how many there are and how wide the network is, by the accuracy of the classifier. The
-baselines are the same search over PCA, and the classifier on pixels.
+An autoencoder is one step of a :class:`~sklearn.pipeline.Pipeline`, and its parameters, also those
+of its architecture, are searched like any others. Here codes feed a classifier, and
+cross-validation decides how many there are and how wide the network is, by the accuracy of the
+classifier. The baselines are the same search over PCA, and the classifier on pixels.
 """
 
 # %%
@@ -72,8 +72,8 @@ for name, estimator in {"autoencoder": search, "PCA": pca_search, "pixels": pixe
     print(f"{name:<12} held-out accuracy {estimator.score(X_test, y_test):.3f}")
 
 # %%
-# The pipeline that was found is fitted on all training images. Its first step is an autoencoder like
-# any other: here is what the codes that were chosen keep of an image.
+# The pipeline that was found is fitted on all training images. Its first step is an autoencoder
+# like any other: here is what the codes that were chosen keep of an image.
 
 ReconstructionDisplay.from_estimator(search.best_estimator_["ae"], X_test, image_shape=image_shape)
 plt.show()

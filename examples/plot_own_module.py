@@ -69,7 +69,7 @@ class Placed(nn.Module):
 # R² of held-out sheets by number of codes, beside PCA and two architectures of skae. Each column is
 # the same number of codes for all.
 
-N_CODES = (4, 8, 16)
+N_CODES = (4, 8)
 builders = {
     "MLP": MLP((256,)),
     "Conv": Conv((1, sheet_side, sheet_side), channels=(16, 32)),

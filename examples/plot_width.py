@@ -70,6 +70,7 @@ for name, reducer in {"autoencoder": AutoencoderTransformer(random_state=0), "PC
 by_pixels = cross_val_score(KNeighborsClassifier(1), X, y, cv=3).mean()
 ax.axhline(by_pixels, color="k", linestyle=":", label=f"all {X.shape[1]} pixels")
 ax.set_xscale("log", base=2)
+ax.set_xticks(WIDTHS, WIDTHS)
 ax.set(xlabel="number of codes", ylabel="accuracy of the nearest neighbour")
 ax.legend()
 
@@ -77,14 +78,15 @@ ax.legend()
 # Do all of them work?
 # --------------------
 # For 8 codes: the share of R² that is lost when a code is fixed at its mean. A code that loses
-# nothing is not needed; those of an autoencoder share the work more evenly than PCA's, which fall.
+# nothing is not needed. PCA's shares fall and add up to 1; those of an autoencoder have no order,
+# and since codes work together, more than 1 can be lost in all.
 
 ae = AutoencoderTransformer(8, random_state=0).fit(X)
-LatentReportDisplay.from_estimator(ae, X_test)
+report = latent_report(ae, X_test)
+LatentReportDisplay(report).plot()
 pca = PCA(8).fit(X)
-print("autoencoder, R² lost:", np.sort(latent_report(ae, X_test).r2_lost)[::-1].round(2))
-print(
-    "PCA, share of R²:    ",
-    (pca.explained_variance_ratio_ / pca.explained_variance_ratio_.sum()).round(2),
-)
+print("R² lost without each code")
+print("autoencoder:", np.sort(report.r2_lost)[::-1].round(2))
+ratios = pca.explained_variance_ratio_
+print("PCA:        ", (ratios / ratios.sum()).round(2))
 plt.show()
