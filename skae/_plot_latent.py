@@ -222,7 +222,11 @@ class LatentDisplay:
             marker = {"size": 3, "color": color}
             if color is None:
                 values = np.asarray(self.y)
-                marker |= {"color": values, "colorscale": "Viridis", "colorbar": {"title": "y"}}
+                marker |= {
+                    "color": values,
+                    "colorscale": "Viridis",
+                    "colorbar": {"title": {"text": "y"}},
+                }
             x, y, z = codes[rows].T
             figure.add_scatter3d(
                 x=x,
