@@ -66,9 +66,9 @@ for n_codes, ae in fitted.items():
     print(f"{comparison}\n")
 
 reconstructions = {
-    f"{name}, {n_codes} codes": estimator.inverse_transform(estimator.transform(X_test[:10]))
+    f"{name}, {n_codes}": estimator.inverse_transform(estimator.transform(X_test[:10]))
     for n_codes in fitted
-    for name, estimator in {"PCA": pca[n_codes], "autoencoder": fitted[n_codes]}.items()
+    for name, estimator in {"PCA": pca[n_codes], "network": fitted[n_codes]}.items()
 }
 ReconstructionDisplay.from_predictions(X_test, reconstructions, image_shape=image_shape)
 
@@ -80,7 +80,7 @@ ReconstructionDisplay.from_predictions(X_test, reconstructions, image_shape=imag
 
 _, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
 for ax, name, estimator in zip(axes, ("PCA", "autoencoder"), (pca[2], fitted[2])):
-    LatentDisplay.from_estimator(estimator, X, y, ax=ax)
+    LatentDisplay.from_estimator(estimator, X, y, size=5, ax=ax)
     near = NearestNeighbors(n_neighbors=1).fit(estimator.transform(X))
     found = y[near.kneighbors(estimator.transform(X_test))[1][:, 0]]
     ax.set_title(f"2 codes of {name}: nearest neighbour right for {np.mean(found == y_test):.0%}")
