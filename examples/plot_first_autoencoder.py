@@ -55,8 +55,8 @@ print(f"in chunks of 500: held-out R² {ae.score(X_test):.3f}")
 # Two codes and thirty-two
 # ------------------------
 # R² of held-out images is what PCA's explained variance ratio sums to: 1 is perfect, 0 is the mean
-# image. Accuracy is that of the nearest neighbour on codes. The gain over PCA is larger where
-# codes are few.
+# image. Accuracy is that of the nearest neighbour on codes. The picture has the number of codes
+# beside each line.
 
 fitted = {n_codes: AutoencoderTransformer(n_codes, random_state=0).fit(X) for n_codes in (2, 32)}
 pca = {}
