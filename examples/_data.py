@@ -47,12 +47,12 @@ def load_colour(n_train=20_000):
 
 
 def mosaic(rows, image_shape, n_columns):
-    """Return one large image of many, line by line and with gaps, for ``imshow``."""
-    images = np.reshape(rows, (-1, n_columns, *image_shape))
-    images = np.pad(images, [(0, 0)] * (images.ndim - 2) + [(1, 1)] * 2)
-    lines = np.concatenate(images.swapaxes(0, 1), axis=-1)  # side by side
-    large = np.concatenate(lines, axis=-2)
-    return np.clip(large.transpose(1, 2, 0), 0, 1) if large.ndim == 3 else large
+    """Return one large image of many grey ones, framed and line by line, for ``imshow``."""
+    images = np.pad(
+        np.reshape(rows, (-1, *image_shape)), ((0, 0), (1, 1), (1, 1)), constant_values=0.15
+    )
+    lines = [np.hstack(images[i : i + n_columns]) for i in range(0, len(images), n_columns)]
+    return np.vstack(lines)
 
 
 def _paint(X, rng, side=12):

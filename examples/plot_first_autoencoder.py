@@ -29,7 +29,8 @@ X, X_test, y, y_test, image_shape = load_grey()
 # -------
 # Training goes through the rows in batches and takes one step after each, so that small batches
 # mean many steps for as many passes. All three lines below are ten passes: look at where they end.
-# What small batches gain has its price, since it is mostly the number of steps that takes time.
+# A few dozen steps leave a network half trained. Thousands of small ones take longer and are noisy:
+# at the same learning rate they may end above the others.
 
 _, ax = plt.subplots(layout="constrained")
 for batch_size in (16, 64, 256):
@@ -54,8 +55,8 @@ print(f"in chunks of 500: held-out R² {ae.score(X_test):.3f}")
 # Two codes and thirty-two
 # ------------------------
 # R² of held-out images is what PCA's explained variance ratio sums to: 1 is perfect, 0 is the mean
-# image. Accuracy is that of the nearest neighbour on codes. The gain over PCA is larger where
-# codes are few.
+# image. Accuracy is that of the nearest neighbour on codes. The picture has the number of codes
+# beside each line.
 
 fitted = {n_codes: AutoencoderTransformer(n_codes, random_state=0).fit(X) for n_codes in (2, 32)}
 pca = {}
@@ -65,9 +66,9 @@ for n_codes, ae in fitted.items():
     print(f"{comparison}\n")
 
 reconstructions = {
-    f"{name}, {n_codes} codes": estimator.inverse_transform(estimator.transform(X_test[:10]))
+    f"{name}, {n_codes}": estimator.inverse_transform(estimator.transform(X_test[:10]))
     for n_codes in fitted
-    for name, estimator in {"PCA": pca[n_codes], "autoencoder": fitted[n_codes]}.items()
+    for name, estimator in {"PCA": pca[n_codes], "network": fitted[n_codes]}.items()
 }
 ReconstructionDisplay.from_predictions(X_test, reconstructions, image_shape=image_shape)
 
@@ -79,7 +80,7 @@ ReconstructionDisplay.from_predictions(X_test, reconstructions, image_shape=imag
 
 _, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
 for ax, name, estimator in zip(axes, ("PCA", "autoencoder"), (pca[2], fitted[2])):
-    LatentDisplay.from_estimator(estimator, X, y, ax=ax)
+    LatentDisplay.from_estimator(estimator, X, y, size=5, ax=ax)
     near = NearestNeighbors(n_neighbors=1).fit(estimator.transform(X))
     found = y[near.kneighbors(estimator.transform(X_test))[1][:, 0]]
     ax.set_title(f"2 codes of {name}: nearest neighbour right for {np.mean(found == y_test):.0%}")
@@ -88,9 +89,9 @@ for ax, name, estimator in zip(axes, ("PCA", "autoencoder"), (pca[2], fitted[2])
 # New digits, and why the box of codes fails
 # ------------------------------------------
 # Decode codes that no image has, and there are new images. The simplest way draws each code evenly
-# between its smallest and largest value. The box that this makes is mostly empty when there are many
-# codes, and nobody has told the decoder what to make of its corners. A mixture of Gaussians that is
-# fitted to the codes stays where images are.
+# between its smallest and largest value. The box that this makes is mostly empty when there are
+# many codes, and nobody has told the decoder what to make of its corners. A mixture of Gaussians
+# that is fitted to the codes stays where images are.
 #
 # Two measures: the distance of a drawn code to the nearest code of a training image, and that of
 # the decoded image to the nearest training image; 1 is how far held-out images are away. Much more
@@ -109,7 +110,9 @@ for line, (n_codes, ae) in zip(axes, fitted.items()):
     codes = ae.transform(X).astype(np.float64)
     mixture = GaussianMixture(20, reg_covar=1e-3, random_state=0).fit(codes)
     drawn = {
-        "box": np.random.RandomState(0).uniform(codes.min(axis=0), codes.max(axis=0), (500, n_codes)),
+        "box": np.random.RandomState(0).uniform(
+            codes.min(axis=0), codes.max(axis=0), (500, n_codes)
+        ),
         "mixture": np.random.RandomState(0).permutation(mixture.sample(500)[0]),
     }
     for ax, (name, new_codes) in zip(line, drawn.items()):

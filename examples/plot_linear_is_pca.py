@@ -69,8 +69,8 @@ for architecture in (Linear(tied_weights=True), MLP(())):
 # %%
 # A network that may bend
 # -----------------------
-# With a hidden layer the two codes span a curved surface. Lines are the grid of codes, decoded: flat
-# for PCA, following the points for the autoencoder. How much of the variance that is worth
+# With a hidden layer the two codes span a curved surface. Lines are the grid of codes, decoded:
+# flat for PCA, following the points for the autoencoder. How much of the variance that is worth
 # stands in the titles; there is little to gain where data are nearly flat.
 
 bent = AutoencoderTransformer(2, architecture=MLP((64,), activation="tanh"), **settings)

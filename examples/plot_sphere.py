@@ -38,9 +38,9 @@ networks = {
 }
 
 # %%
-# Cross-entropy (lower is better) and R² (higher is better) are those of held-out images, accuracy is
-# that of the nearest training image by codes. A sphere has two dimensions: compare it with the plane
-# as well as with space. More weights need not gain anything.
+# Cross-entropy (lower is better) and R² (higher is better) are those of held-out images, accuracy
+# is that of the nearest training image by codes. A sphere has two dimensions: compare it with the
+# plane as well as with space. More weights need not gain anything.
 
 
 def cross_entropy(given):
@@ -65,7 +65,7 @@ for name, estimator in {"PCA, 2": PCA(2), "PCA, 3": PCA(3), **networks}.items():
 # The plane
 # ---------
 # Left, what the decoder makes of the places of a grid; right, the codes of the training images,
-# with the grid's edges dashed. The corners of the grid are far from all codes: what stands there
+# with the grid's edges dashed. Some corners of the grid are far from all codes: what stands there
 # is nothing the network was ever asked for.
 
 DecoderGridDisplay.from_estimator(networks["plane"], X, y, image_shape=image_shape)
@@ -84,9 +84,9 @@ for place, name in enumerate(("space", "sphere"), start=1):
 # %%
 # The whole sphere
 # ----------------
-# The sphere as a map: every place on it is shown, and its left edge continues at the right. How much
-# of it is in use? The share of places drawn evenly that have a training image within 15 degrees
-# is printed for both networks.
+# The sphere as a map: every place on it is shown, and its left edge continues at the right. How
+# much of it is in use? The share of places drawn evenly that have a training image within 15
+# degrees is printed for both networks.
 
 points = np.random.RandomState(0).normal(size=(2000, 3))
 points /= np.linalg.norm(points, axis=1, keepdims=True)
@@ -100,6 +100,8 @@ display.figure_.suptitle("deep")
 # %%
 # The same with the thicker network.
 
-display = DecoderGridDisplay.from_estimator(networks["sphere, thick"], X, y, image_shape=image_shape)
+display = DecoderGridDisplay.from_estimator(
+    networks["sphere, thick"], X, y, image_shape=image_shape
+)
 display.figure_.suptitle("deep and thick")
 plt.show()

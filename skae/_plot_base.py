@@ -135,7 +135,9 @@ def draw_lines(ax, lines, limits, cmap, *, labels=None, titles=None, n_in_group=
             box = (left, left + 1, tops[line] - height, tops[line])
             artists[-1].append(draw_picture(ax, picture, box, limits, cmap))
             if titles:
-                ax.text(left + 0.5, tops[line] + 0.04, titles[line][column], ha="center")
+                ax.text(
+                    left + 0.5, tops[line] + 0.04, titles[line][column], ha="center", size="small"
+                )
     ax.set(xlim=(-GAP, width), ylim=(bottom - GAP, gap), aspect="equal", xticks=[])
     ax.set_yticks(tops - height / 2 if labels else [], labels)
     ax.tick_params(length=0)

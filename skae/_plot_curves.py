@@ -51,7 +51,7 @@ class LossCurveDisplay:
     >>> from skae import AutoencoderTransformer
     >>> from skae.plotting import LossCurveDisplay
     >>> X, _ = load_iris(return_X_y=True)
-    >>> ae = AutoencoderTransformer(2, max_epochs=9, early_stopping=True, random_state=0).fit(X)
+    >>> ae = AutoencoderTransformer(2, early_stopping=True, random_state=0).fit(X)
     >>> display = LossCurveDisplay.from_estimator(ae)
     >>> [line.get_label() for line in display.lines_]
     ['training', 'held-out rows']
@@ -303,7 +303,8 @@ class LabelEfficiencyDisplay:
     >>> from skae import AutoencoderTransformer, PretrainedEncoderClassifier
     >>> from skae.plotting import LabelEfficiencyDisplay
     >>> X, X_test, y, y_test = train_test_split(*load_iris(return_X_y=True), random_state=0)
-    >>> clf = PretrainedEncoderClassifier(AutoencoderTransformer(2, max_epochs=5), max_epochs=5)
+    >>> short = {"max_epochs": 5, "tol": None}
+    >>> clf = PretrainedEncoderClassifier(AutoencoderTransformer(2, **short), **short)
     >>> display = LabelEfficiencyDisplay.from_estimator(
     ...     clf, X, y, X_test, y_test, (6, 30), n_draws=2, random_state=0
     ... )

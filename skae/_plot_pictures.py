@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skae._plot_base import as_pictures, draw_lines, find_shape, flat, limits_of, wrap
 from skae.generation import _last_step, _latent, _normalize, interpolate
@@ -419,6 +419,7 @@ class ComponentsDisplay:
         """
         pictures = as_pictures(self.components, self.image_shape)
         names = [str(i) for i in range(len(pictures))] if self.names is None else self.names
+        check_consistent_length(pictures, names)
         largest = float(np.abs(pictures).max())
         self.ax_, self.images_ = draw_lines(
             ax,

@@ -7,7 +7,8 @@ public methods alone: pipelines that end in one and PCA do as well.
 """
 
 from skae._plot_curves import BottleneckCurveDisplay, LabelEfficiencyDisplay, LossCurveDisplay
-from skae._plot_latent import DecoderGridDisplay, LatentDisplay
+from skae._plot_grid import DecoderGridDisplay
+from skae._plot_latent import LatentDisplay
 from skae._plot_pictures import ComponentsDisplay, InterpolationDisplay, ReconstructionDisplay
 from skae._plot_reports import LatentReportDisplay, PCAComparisonDisplay
 

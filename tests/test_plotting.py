@@ -6,6 +6,7 @@ import pytest
 import torch
 from matplotlib import colors, rcParams
 from matplotlib import pyplot as plt
+from numpydoc.docscrape import ClassDoc
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -125,6 +126,12 @@ def test_displays_keep_what_they_are_given(ae):
         display.plot()
         assert all(getattr(display, name) is value for name, value in given.items())
         plt.close(display.figure_)
+
+
+def test_documented_attributes_are_the_real_ones(ae):
+    for display in displays(ae):
+        found = {name for name in vars(display.plot()) if name.endswith("_")}
+        assert found == {attribute.name for attribute in ClassDoc(type(display))["Attributes"]}
 
 
 def test_wrong_number_of_axes():
@@ -292,6 +299,8 @@ def test_components_are_drawn_around_zero_with_a_title_each():
         assert title.get_position()[1] > top
     scale = next(ax for ax in display.figure_.axes if ax is not display.ax_)
     assert scale.get_ylabel() == "component"
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ComponentsDisplay(pca.components_, names=["one"]).plot()
 
 
 def test_response_of_a_linear_decoder_is_its_weights_times_the_spread_of_the_codes():
