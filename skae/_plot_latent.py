@@ -111,8 +111,8 @@ class LatentDisplay:
         image_shape : tuple of int or None, default=None
             As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
         ax : matplotlib Axes or None, default=None
-            Where to draw, with a legend to the right of it; None makes a figure. A
-            three-dimensional view needs Axes with ``projection="3d"``.
+            Where to draw, with a legend to the right of it, in space below it; None makes a
+            figure. A three-dimensional view needs Axes with ``projection="3d"``.
         **plot_kw : dict
             Passed to :meth:`plot`.
 
@@ -142,8 +142,8 @@ class LatentDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw, with a legend to the right of it; None makes a figure. A
-            three-dimensional view needs Axes with ``projection="3d"``.
+            Where to draw, with a legend to the right of it, in space below it; None makes a
+            figure. A three-dimensional view needs Axes with ``projection="3d"``.
         kind : {"points", "labels", "thumbnails"}, default="points"
             A point for each row; its label, written out; or points and, as far as they do not
             overlap, small pictures of the rows. Rows that come first have the first right to a
@@ -339,16 +339,23 @@ def _draw_points(ax, codes, groups, y, size, as_labels):
         points.append(
             ax.scatter(*codes[rows].T, s=area, marker=marker, linewidths=0, label=label, **look)
         )
+    in_space = ax.name == "3d"  # the layout forgets the name of the third axis, on the right
     if groups[0][2] is None:
-        beside = {"pad": 0.12} if ax.name == "3d" else {}  # the layout forgets the third axis' name
-        ax.figure.colorbar(points[0], ax=ax, label="y", **beside)
+        ax.figure.colorbar(points[0], ax=ax, label="y", pad=0.12 if in_space else 0.02)
     elif groups[0][0] is not None and not as_labels:
-        legend = ax.legend(
-            loc="center left",
-            bbox_to_anchor=(1.02, 0.5),
-            frameon=False,
-            ncols=1 + len(groups) // 21,
-        )
+        if in_space:
+            place = {
+                "loc": "upper center",
+                "bbox_to_anchor": (0.5, 0),
+                "ncols": min(len(groups), 5),
+            }
+        else:
+            place = {
+                "loc": "center left",
+                "bbox_to_anchor": (1.02, 0.5),
+                "ncols": 1 + len(groups) // 21,
+            }
+        legend = ax.legend(frameon=False, **place)
         for handle in legend.legend_handles:
             handle.set_sizes([30])
     if as_labels:

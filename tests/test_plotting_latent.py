@@ -204,6 +204,7 @@ def test_three_codes_are_points_in_space(sphere):
     x, y, z = display.points_[3]._offsets3d
     np.testing.assert_array_equal(np.column_stack([x, y, z]), codes[LABELS == 3])
     assert display.ax_.get_zlabel() == "code 2"
+    assert display.ax_.get_legend().get_bbox_to_anchor().y1 <= display.ax_.bbox.y0  # below
     frozen = LatentDisplay.from_estimator(FrozenEstimator(sphere), X, view="3d")
     assert frozen.ax_.name == "3d"
 
