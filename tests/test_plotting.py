@@ -196,10 +196,13 @@ def test_reconstructions_are_made_from_the_corrupted_rows_between():
 
 
 def test_several_reconstructions_are_drawn_by_their_names():
-    rows = {"PCA": X[10:20], "autoencoder": X[20:30]}
-    display = ReconstructionDisplay.from_predictions(X, rows, n_rows=2, image_shape=(8, 8))
-    assert texts(display.ax_.get_yticklabels()) == ["original", "PCA", "autoencoder"]
-    np.testing.assert_array_equal(contents(display.images_[2]), X[20:22].reshape(2, 8, 8))
+    rows = {"PCA": X[10:20], "an autoencoder with a name": X[20:30]}
+    display = ReconstructionDisplay.from_predictions(X, rows, n_rows=9, image_shape=(8, 8))
+    assert texts(display.ax_.get_yticklabels()) == ["original", *rows]
+    np.testing.assert_array_equal(contents(display.images_[2]), X[20:29].reshape(9, 8, 8))
+    display.figure_.draw_without_rendering()
+    frames = [label.get_window_extent() for label in display.ax_.get_yticklabels()]
+    assert min(frame.x0 for frame in frames) >= 0  # nothing is cut off
 
 
 def test_rows_of_a_pipeline_and_of_a_frame_are_in_the_units_of_x():
