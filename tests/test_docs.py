@@ -288,3 +288,7 @@ def test_speeds_beside_other_libraries_are_those_that_were_measured():
     assert len(rows) == 6
     for name, *ratios in rows:
         assert [ratio for other, ratio in measured if other == names.get(name, name)][:2] == ratios
+    readme = (ROOT / "README.md").read_text()
+    lines = re.findall(r"^\| (?:MNIST|digits), [\w-]+ \|(.*)\|$", readme, re.M)
+    by_library = zip(*([cell.strip() for cell in line.split("|")] for line in lines))
+    assert sorted(by_library) == sorted(tuple(ratios) for _, *ratios in rows)
