@@ -72,6 +72,9 @@ for ax, (start, end) in zip(axes, ((0, 1), (2, 3), (4, 5))):
 #   these: 0 is a mere fade, as it is for PCA, whose codes are a linear map of pixels;
 # - its contrast (standard deviation within each channel), as a share of that of the ends: where
 #   unlike images fade into each other, they wash each other out.
+#
+# Nothing in training asks for good ways, so do not be surprised where codes keep no more contrast
+# than pixels.
 
 
 def contrast(rows):
