@@ -35,13 +35,13 @@ def make_axes(ax, figsize, n_panels=1, stacked=False, **subplot_kw):
     """Return the given Axes, or those of a new figure, checked for their number."""
     if ax is None:
         shape = (n_panels, 1) if stacked else (1, n_panels)
-        ax = plt.subplots(*shape, figsize=figsize, layout="constrained", subplot_kw=subplot_kw)[1]
+        ax = plt.subplots(*shape, figsize=figsize, layout="compressed", subplot_kw=subplot_kw)[1]
     if np.size(ax) != n_panels:
         raise ValueError(
             f"ax holds {np.size(ax)} Axes and this picture has {n_panels} panels: pass as many "
             "Axes, or ax=None for a new figure."
         )
-    return ax if n_panels > 1 else np.ravel(ax)[0]
+    return np.ravel(ax) if n_panels > 1 else np.ravel(ax)[0]
 
 
 def flat(X):

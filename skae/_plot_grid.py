@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from sklearn.utils.validation import check_is_fitted
 
-from skae._plot_base import GAP, as_pictures, draw_picture, find_shape, limits_of, make_axes
+from skae._codes import dead_codes
+from skae._plot_base import GAP, as_pictures, draw_picture, find_shape, flat, limits_of, make_axes
 from skae._plot_latent import LatentDisplay, dress_map
 from skae.generation import _latent, from_spherical
 
@@ -122,7 +123,8 @@ class DecoderGridDisplay:
         Raises
         ------
         ValueError
-            If codes are neither a plane nor a sphere, or ``n_steps`` is below 2.
+            If codes are neither a plane nor a sphere, ``n_steps`` is below 2 or ``limits`` do not
+            rise.
         """
         check_is_fitted(ae)
         if not isinstance(n_steps, Integral) or n_steps < 2:
@@ -137,8 +139,12 @@ class DecoderGridDisplay:
         if on_sphere:
             edges, n_x = ((-np.pi, np.pi), (0, np.pi)), 2 * n_steps
         else:
-            edges = np.percentile(codes, [1, 99], axis=0).T if limits is None else limits
-            n_x = n_steps
+            edges, n_x = _edges(codes) if limits is None else limits, n_steps
+            if np.shape(edges) != (2, 2) or not all(low < high for low, high in edges):
+                raise ValueError(
+                    f"limits={limits!r} must be two pairs of a lower and a higher number, such as "
+                    "((-3, 3), (-3, 3)), or None for those of the codes."
+                )
         x, y_grid = (_centres(*ends, n) for ends, n in zip(edges, (n_x, n_steps)))
         places = np.stack(np.meshgrid(x, y_grid), axis=-1).reshape(-1, 2)
         grid = from_spherical(places[:, ::-1]) if on_sphere else places
@@ -150,7 +156,7 @@ class DecoderGridDisplay:
             codes=codes,
             labels=y,
             image_shape=find_shape(image_shape, X, ae),
-            value_range=(np.min(X), np.max(X)),
+            value_range=limits_of(flat(X)),
             view="sphere" if on_sphere else "2d",
         )
         return display.plot(ax, **plot_kw)
@@ -214,6 +220,13 @@ class DecoderGridDisplay:
                 Rectangle((xlim[0], ylim[0]), np.ptp(xlim), np.ptp(ylim), fill=False, ls="--")
             )
         return self
+
+
+def _edges(codes):
+    """Return where most of each code lies, and around a dead code a range of 1."""
+    low, high = np.percentile(codes, [1, 99], axis=0)
+    dead = dead_codes(codes)
+    return np.transpose([low - dead / 2, high + dead / 2])
 
 
 def _centres(low, high, n):

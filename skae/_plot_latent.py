@@ -1,13 +1,16 @@
 """Display of codes: points, labels or thumbnails, on a plane, in space or on a sphere."""
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skae._codes import dead_codes
 from skae._plot_base import COLORS, as_pictures, draw_picture, find_shape, limits_of, make_axes
 from skae.generation import _latent, to_spherical
 from skae.modules import look_up
@@ -58,7 +61,7 @@ class LatentDisplay:
     figure_ : matplotlib Figure
         Its figure.
     points_ : list of PathCollection
-        Points or labels, for each class in sorted order.
+        All points, in the order of rows, or labels, for each class in sorted order.
     images_ : list of artists
         Thumbnails (``AxesImage``, or ``Line2D`` of rows that are no images); empty for other kinds.
     shown_ : ndarray of int
@@ -111,8 +114,8 @@ class LatentDisplay:
         image_shape : tuple of int or None, default=None
             As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
         ax : matplotlib Axes or None, default=None
-            Where to draw, with a legend to the right of it; None makes a figure. A
-            three-dimensional view needs Axes with ``projection="3d"``.
+            Where to draw, with a legend to the right of it, in space below it; None makes a
+            figure. A three-dimensional view needs Axes with ``projection="3d"``.
         **plot_kw : dict
             Passed to :meth:`plot`.
 
@@ -142,8 +145,8 @@ class LatentDisplay:
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw, with a legend to the right of it; None makes a figure. A
-            three-dimensional view needs Axes with ``projection="3d"``.
+            Where to draw, with a legend to the right of it, in space below it; None makes a
+            figure. A three-dimensional view needs Axes with ``projection="3d"``.
         kind : {"points", "labels", "thumbnails"}, default="points"
             A point for each row; its label, written out; or points and, as far as they do not
             overlap, small pictures of the rows. Rows that come first have the first right to a
@@ -173,8 +176,11 @@ class LatentDisplay:
                 "Axes, or ax=None for a new figure."
             )
         self.ax_, self.figure_ = ax, ax.figure
-        area = SIZES["points"] if kind == "thumbnails" else size
-        self.points_ = _draw_points(ax, codes, groups, self.y, area, kind == "labels")
+        if kind == "labels":
+            self.points_ = _draw_labels(ax, codes, groups, size)
+        else:
+            area = SIZES["points"] if kind == "thumbnails" else size
+            self.points_ = _draw_points(ax, codes, groups, self.y, area)
         if view == "sphere":
             dress_map(ax)
         else:
@@ -272,7 +278,8 @@ class LatentDisplay:
         ax, pictures = self.ax_, as_pictures(self.X, self.image_shape)
         check_consistent_length(codes, pictures)
         if self.view != "sphere":  # whose limits are those of the map
-            margin = max(0.05, width) * np.ptp(codes, axis=0)
+            # A dead code has no range.
+            margin = max(0.05, width) * np.where(dead_codes(codes), 1, np.ptp(codes, axis=0))
             ends = np.transpose([codes.min(axis=0) - margin, codes.max(axis=0) + margin])
             ax.set(xlim=ends[0], ylim=ends[1])
         spans = np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1)
@@ -285,14 +292,14 @@ class LatentDisplay:
         middle = np.array([np.mean(ax.get_xlim()), np.mean(ax.get_ylim())])
         inside = np.flatnonzero((np.abs(codes - middle) <= (spans - size) / 2).all(axis=1))
         self.shown_ = inside[_apart(codes[inside], size)]
-        colors = {row: color for _, rows, color in groups for row in rows}
+        colors = _row_colors(groups, len(codes))
         limits, up = limits_of(pictures), -1 if ax.yaxis_inverted() else 1
         for row in self.shown_:
             (left, bottom), (right, top) = (
                 codes[row] + step * size * (1, up) for step in (-0.5, 0.5)
             )
             box = Rectangle((left, bottom), right - left, top - bottom, zorder=3)
-            ax.add_patch(box).set(facecolor="white", edgecolor=colors[row] or "0.5", linewidth=2)
+            ax.add_patch(box).set(facecolor="white", edgecolor=colors[row], linewidth=2)
             artist = draw_picture(ax, pictures[row], (left, right, bottom, top), limits, cmap)
             artist.set_zorder(3)
             self.images_.append(artist)
@@ -326,34 +333,48 @@ def _groups(y, n_rows):
         return [(None, everything, None)]
     colors = COLORS
     if len(labels) > len(colors):
-        colors = mpl.colormaps["viridis"](np.linspace(0, 1, len(labels)))
+        colors = map(to_hex, colormaps["viridis"](np.linspace(0, 1, len(labels))))
     return [(label, np.flatnonzero(y == label), color) for label, color in zip(labels, colors)]
 
 
-def _draw_points(ax, codes, groups, y, size, as_labels):
-    """Draw points, or labels as high as size in points, with a legend or a colour scale."""
+def _row_colors(groups, n_rows):
+    """Return the colour of each row; mid-grey for quantities."""
+    colors = np.full(n_rows, "0.5", dtype="U7")
+    for _, rows, color in groups:
+        if color is not None:
+            colors[rows] = color
+    return colors
+
+
+def _draw_labels(ax, codes, groups, height):
+    """Draw the labels of classes, so many points high."""
+    ax.margins(0.08)
     points = []
     for label, rows, color in groups:
-        look = {"c": np.asarray(y), "cmap": "viridis"} if color is None else {"color": [color]}
-        marker, area = _as_marker(label, size) if as_labels else ("o", size)
-        points.append(
-            ax.scatter(*codes[rows].T, s=area, marker=marker, linewidths=0, label=label, **look)
-        )
-    if groups[0][2] is None:
-        beside = {"pad": 0.12} if ax.name == "3d" else {}  # the layout forgets the third axis' name
-        ax.figure.colorbar(points[0], ax=ax, label="y", **beside)
-    elif groups[0][0] is not None and not as_labels:
-        legend = ax.legend(
-            loc="center left",
-            bbox_to_anchor=(1.02, 0.5),
-            frameon=False,
-            ncols=1 + len(groups) // 21,
-        )
-        for handle in legend.legend_handles:
-            handle.set_sizes([30])
-    if as_labels:
-        ax.margins(0.08)
+        marker, area = _as_marker(label, height)
+        look = {"s": area, "marker": marker, "color": color, "linewidths": 0}
+        points.append(ax.scatter(*codes[rows].T, **look))
     return points
+
+
+def _draw_points(ax, codes, groups, y, area):
+    """Draw points, in the order of rows so that no class covers another, and say what they are."""
+    (label, _, color), in_space = groups[0], ax.name == "3d"
+    look = {"c": y, "cmap": "viridis"} if color is None else {"c": _row_colors(groups, len(codes))}
+    points = ax.scatter(*codes.T, s=area, linewidths=0, **look)
+    if color is None:  # the layout forgets the name of the third axis, on the right
+        ax.figure.colorbar(points, ax=ax, label="y", pad=0.12 if in_space else 0.02)
+    elif label is not None:
+        handles = [
+            Line2D([], [], color=color, marker="o", ms=5, ls="", label=str(label))
+            for label, _, color in groups
+        ]
+        if in_space:
+            loc, anchor, n_columns = "upper center", (0.5, 0), min(len(groups), 5)
+        else:
+            loc, anchor, n_columns = "center left", (1.02, 0.5), 1 + len(groups) // 21
+        ax.legend(handles=handles, loc=loc, bbox_to_anchor=anchor, ncols=n_columns, frameon=False)
+    return [points]
 
 
 def _as_marker(label, height):

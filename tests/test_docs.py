@@ -161,8 +161,8 @@ def test_each_file_imports_only_what_its_place_allows():
         "inspection": {"_codes", "_label_efficiency", "_report"},
         "_plot_base": {"generation"},
         "_plot_pictures": {"_plot_base", "generation"},
-        "_plot_latent": {"_plot_base", "generation", "modules"},
-        "_plot_grid": {"_plot_base", "_plot_latent", "generation"},
+        "_plot_latent": {"_codes", "_plot_base", "generation", "modules"},
+        "_plot_grid": {"_codes", "_plot_base", "_plot_latent", "generation"},
         "_plot_curves": {"_plot_base", "generation", "inspection"},
         "_plot_reports": {"_plot_base", "inspection"},
         "plotting": {

@@ -178,6 +178,10 @@ def test_pictures_lie_within_the_limits_and_do_not_overlap():
     assert y0 <= boxes[:, 2].min() < boxes[:, 3].max() <= y1
     np.testing.assert_allclose(boxes[:, 3] - boxes[:, 2], 4 / 16)
     assert display.ax_.get_aspect() == 1
+    tops = [line[0].get_extent()[3] for line in display.images_]
+    within, between = tops[0] - tops[1], tops[1] - tops[2]
+    assert between > within
+    np.testing.assert_allclose(np.diff(tops), -np.array([within, between, within, between, within]))
 
 
 def test_reconstructions_are_made_from_the_corrupted_rows_between():
@@ -192,10 +196,13 @@ def test_reconstructions_are_made_from_the_corrupted_rows_between():
 
 
 def test_several_reconstructions_are_drawn_by_their_names():
-    rows = {"PCA": X[10:20], "autoencoder": X[20:30]}
-    display = ReconstructionDisplay.from_predictions(X, rows, n_rows=2, image_shape=(8, 8))
-    assert texts(display.ax_.get_yticklabels()) == ["original", "PCA", "autoencoder"]
-    np.testing.assert_array_equal(contents(display.images_[2]), X[20:22].reshape(2, 8, 8))
+    rows = {"PCA": X[10:20], "an autoencoder with a name": X[20:30]}
+    display = ReconstructionDisplay.from_predictions(X, rows, n_rows=9, image_shape=(8, 8))
+    assert texts(display.ax_.get_yticklabels()) == ["original", *rows]
+    np.testing.assert_array_equal(contents(display.images_[2]), X[20:29].reshape(9, 8, 8))
+    display.figure_.draw_without_rendering()
+    frames = [label.get_window_extent() for label in display.ax_.get_yticklabels()]
+    assert min(frame.x0 for frame in frames) >= 0  # nothing is cut off
 
 
 def test_rows_of_a_pipeline_and_of_a_frame_are_in_the_units_of_x():
@@ -207,25 +214,26 @@ def test_rows_of_a_pipeline_and_of_a_frame_are_in_the_units_of_x():
     np.testing.assert_allclose(shown.reshape(60, 64), expected)
 
 
-def test_channels_come_last_and_values_become_colours():
+def test_channels_come_last_and_values_become_colours(caplog):
     images = np.linspace(-1, 3, 2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     display = ReconstructionDisplay.from_predictions(images, images + 9)
     expected = np.moveaxis((images + 1) / 4, 1, -1)
     np.testing.assert_allclose(contents(display.images_[0]), expected)
     np.testing.assert_allclose(contents(display.images_[1])[1], 1)  # brighter than any original
+    assert not caplog.records  # matplotlib would tell what it clips
 
 
 def test_rows_without_a_shape_are_lines_over_the_columns():
     rows = np.array([[0.0, 4.0, 1.0], [-2.0, 0.0, 3.0]])
-    display = ReconstructionDisplay.from_predictions(rows, rows / 2)
+    display = ReconstructionDisplay.from_predictions(rows, 2 * rows)
     lines = np.array([[line.get_ydata() for line in each] for each in display.images_])
     scale = (lines[0, 0, 1] - lines[0, 0, 0]) / 4
-    bottom = lines[:, 0, 0] - 2 * scale  # where -2, the smallest value, is drawn
-    np.testing.assert_allclose((lines[0] - bottom[0]) / scale - 2, rows, atol=1e-12)
-    np.testing.assert_allclose((lines[1] - bottom[1]) / scale - 2, rows / 2, atol=1e-12)
+    bottom = lines[:, 0, 0] - 4 * scale  # where -4, the smallest value, is drawn
+    np.testing.assert_allclose((lines[0] - bottom[0]) / scale - 4, rows, atol=1e-12)
+    np.testing.assert_allclose((lines[1] - bottom[1]) / scale - 4, 2 * rows, atol=1e-12)
     frames = display.ax_.patches
     assert len(frames) == 4
-    np.testing.assert_allclose([frames[0].get_height() / 6, frames[0].get_y()], [scale, bottom[0]])
+    np.testing.assert_allclose([frames[0].get_height() / 12, frames[0].get_y()], [scale, bottom[0]])
     assert display.images_[0][0].get_color() == COLORS[0]
 
 

@@ -66,11 +66,12 @@ def overlap(one, other):
 def test_points_are_the_codes_of_each_class_in_its_colour():
     display = LatentDisplay.from_estimator(PIPE, X, LABELS)
     codes = PIPE.transform(X)
-    assert len(display.points_) == 10
-    for label, points in enumerate(display.points_):
-        np.testing.assert_array_equal(points.get_offsets(), codes[label == LABELS])
-        assert colors.to_hex(points.get_facecolor()[0]) == COLORS[label]
-    assert texts(display.ax_.get_legend().get_texts()) == [str(label) for label in range(10)]
+    (points,) = display.points_
+    np.testing.assert_array_equal(points.get_offsets(), codes)  # in their order: none covers all
+    assert list(map(colors.to_hex, points.get_facecolor())) == [COLORS[label] for label in LABELS]
+    legend = display.ax_.get_legend()
+    assert texts(legend.get_texts()) == [str(label) for label in range(10)]
+    assert [handle.get_color() for handle in legend.legend_handles] == list(COLORS)
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("code 0", "code 1")
 
 
@@ -94,7 +95,12 @@ def test_quantities_have_a_colour_scale(y):
 def test_more_classes_than_colours_have_different_ones_all_the_same():
     y = np.array([f"class {i % 25}" for i in range(80)])
     display = LatentDisplay(PIPE.transform(X), y=y).plot()
-    assert len({colors.to_hex(points.get_facecolor()[0]) for points in display.points_}) == 25
+    drawn = set(map(colors.to_hex, display.points_[0].get_facecolor()))
+    assert len(drawn) == 25
+    display = LatentDisplay(PCA(3).fit_transform(X), y=y)
+    assert {trace.marker.color for trace in display.plot_interactive().data} == drawn
+    display = LatentDisplay(PIPE.transform(X), y=y, X=X).plot(kind="thumbnails")
+    assert {colors.to_hex(patch.get_edgecolor()) for patch in display.ax_.patches} & drawn
 
 
 def test_labels_are_written_at_the_codes_and_as_high_as_asked():
@@ -163,6 +169,14 @@ def test_thumbnails_have_the_proportions_of_the_picture():
     assert height == pytest.approx(4 * width)
 
 
+def test_a_dead_code_does_no_harm():
+    rows = np.column_stack([np.linspace(0, 1, 30), np.full(30, 7.0)])
+    display = LatentDisplay(rows, X=rows).plot(kind="thumbnails")
+    assert len(display.images_) > 5
+    display = DecoderGridDisplay.from_estimator(Codes().fit(rows), rows, n_steps=2)
+    np.testing.assert_allclose(display.y, [6.75, 7.25])
+
+
 def test_thumbnails_of_rows_without_a_shape_are_lines_in_their_box():
     display = LatentDisplay(PIPE.transform(X), X=X).plot(kind="thumbnails")
     codes = PIPE.transform(X)
@@ -201,9 +215,9 @@ def test_three_codes_are_points_in_space(sphere):
     codes = PCA(3).fit_transform(X)
     display = LatentDisplay(codes, y=LABELS).plot()
     assert display.ax_.name == "3d"
-    x, y, z = display.points_[3]._offsets3d
-    np.testing.assert_array_equal(np.column_stack([x, y, z]), codes[LABELS == 3])
+    np.testing.assert_array_equal(np.column_stack(display.points_[0]._offsets3d), codes)
     assert display.ax_.get_zlabel() == "code 2"
+    assert display.ax_.get_legend().get_bbox_to_anchor().y1 <= display.ax_.bbox.y0  # below
     frozen = LatentDisplay.from_estimator(FrozenEstimator(sphere), X, view="3d")
     assert frozen.ax_.name == "3d"
 
@@ -295,7 +309,7 @@ def test_pictures_of_the_plane_are_decoded_from_their_centres():
     np.testing.assert_allclose(
         [dashed.get_xy(), [dashed.get_width(), dashed.get_height()]], [low, high - low]
     )
-    assert len(beside.collections) == 10
+    np.testing.assert_array_equal(beside.collections[0].get_offsets(), PIPE.transform(X))
     assert grid.get_box_aspect() == beside.get_box_aspect() == 1
 
 
@@ -332,3 +346,8 @@ def test_grids_that_cannot_be(sphere):
         DecoderGridDisplay.from_estimator(Codes().fit(np.eye(4)), np.eye(4))
     with pytest.raises(ValueError, match="n_steps=1 must be an integer of at least 2"):
         DecoderGridDisplay.from_estimator(PIPE, X, n_steps=1)
+    for limits in (((0, 1), (2, 2)), (0, 1)):
+        with pytest.raises(
+            ValueError, match=r"limits=.* must be two pairs of a lower and a higher"
+        ):
+            DecoderGridDisplay.from_estimator(PIPE, X, limits=limits)
