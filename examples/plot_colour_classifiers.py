@@ -40,9 +40,9 @@ modules = {
     "MLP": nn.Sequential(nn.LazyLinear(256), nn.ReLU(), nn.LazyLinear(64), nn.LazyLinear(10)),
     "ConvNet": nn.Sequential(
         nn.Unflatten(1, image_shape),
-        nn.Conv2d(3, 32, 5, stride=2, padding=2),
+        nn.Conv2d(3, 16, 5, stride=2, padding=2),
         nn.ReLU(),
-        nn.Conv2d(32, 64, 5, stride=2, padding=2),
+        nn.Conv2d(16, 32, 5, stride=2, padding=2),
         nn.ReLU(),
         nn.Flatten(),
         nn.LazyLinear(64),
@@ -70,7 +70,7 @@ for name, module in modules.items():
 
 architectures = {
     "MLP": MLP((256,)),
-    "ConvNet": Conv(image_shape, channels=(32, 64), kernel_size=5),
+    "ConvNet": Conv(image_shape, channels=(16, 32), kernel_size=5),
 }
 for name, architecture in architectures.items():
     classifiers[f"{name}, skae"] = PretrainedEncoderClassifier(

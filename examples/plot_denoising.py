@@ -65,7 +65,7 @@ for name, estimator in {"PCA": pca, "plain": plain, **trained}.items():
 
 # %%
 # What the networks were shown, and what they made of it. Compare the last two lines: a network that
-# knows only clean images takes noise for ink, and a hole in a stroke for the end of it.
+# knows only clean images has no reason to doubt what it is shown, and takes noise for ink.
 
 _, axes = plt.subplots(2, 1, figsize=(9, 7.5), layout="constrained")
 for ax, (kind, rows) in zip(axes, damaged.items()):

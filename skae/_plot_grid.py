@@ -140,7 +140,7 @@ class DecoderGridDisplay:
             edges, n_x = ((-np.pi, np.pi), (0, np.pi)), 2 * n_steps
         else:
             edges, n_x = _edges(codes) if limits is None else limits, n_steps
-            if not all(low < high for low, high in edges):
+            if np.shape(edges) != (2, 2) or not all(low < high for low, high in edges):
                 raise ValueError(
                     f"limits={limits!r} must be two pairs of a lower and a higher number, such as "
                     "((-3, 3), (-3, 3)), or None for those of the codes."

@@ -346,5 +346,8 @@ def test_grids_that_cannot_be(sphere):
         DecoderGridDisplay.from_estimator(Codes().fit(np.eye(4)), np.eye(4))
     with pytest.raises(ValueError, match="n_steps=1 must be an integer of at least 2"):
         DecoderGridDisplay.from_estimator(PIPE, X, n_steps=1)
-    with pytest.raises(ValueError, match=r"limits=\(\(0, 1\), \(2, 2\)\) must be two pairs"):
-        DecoderGridDisplay.from_estimator(PIPE, X, limits=((0, 1), (2, 2)))
+    for limits in (((0, 1), (2, 2)), (0, 1)):
+        with pytest.raises(
+            ValueError, match=r"limits=.* must be two pairs of a lower and a higher"
+        ):
+            DecoderGridDisplay.from_estimator(PIPE, X, limits=limits)
