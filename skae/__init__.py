@@ -13,6 +13,8 @@ encoder. What else there is, and where:
     What an autoencoder gains over PCA, what its bottleneck learned, how many labels it saves.
 ``skae.generation``
     New rows: on the way between two rows, or drawn from a density of codes.
+``skae.onnx``
+    Fitted estimators as ONNX models, through skl2onnx.
 ``skae.datasets``
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 

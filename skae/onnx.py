@@ -290,6 +290,11 @@ def _gelu(graph, layer, X):
     return graph.add("Mul", X, graph.add("Mul", graph.add("Add", erf, 1.0), 0.5))
 
 
+def _silu(graph, layer, X):
+    # Not X * sigmoid(X), of which onnxruntime 1.23 makes one operation that is float32 only.
+    return graph.add("Div", X, graph.add("Add", graph.add("Exp", graph.add("Neg", X)), 1.0))
+
+
 def _conv(graph, layer, X):
     geometry = {"strides": layer.stride, "pads": 2 * layer.padding}
     return graph.add("Conv", X, layer.weight, layer.bias, **geometry)
@@ -366,7 +371,7 @@ LAYERS = {
     nn.ELU: lambda graph, layer, X: graph.add("Elu", X, alpha=layer.alpha),
     nn.SELU: lambda graph, layer, X: graph.add("Selu", X),
     nn.GELU: _gelu,
-    nn.SiLU: lambda graph, layer, X: graph.add("Mul", X, graph.add("Sigmoid", X)),
+    nn.SiLU: _silu,
     nn.Softplus: lambda graph, layer, X: graph.add("Softplus", X),
     nn.Tanh: lambda graph, layer, X: graph.add("Tanh", X),
     nn.Sigmoid: lambda graph, layer, X: graph.add("Sigmoid", X),

@@ -26,6 +26,7 @@ MODULES = [
     "skae.generation",
     "skae.inspection",
     "skae.datasets",
+    "skae.onnx",
 ]
 
 #: numpydoc's checks that are not ours: extended summaries and cross references everywhere,
@@ -120,6 +121,7 @@ def test_import_loads_no_optional_package():
     code = (
         "import sys, skae, skae.datasets, skae.inspection\n"
         "optional = {'matplotlib', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc', 'dask'}\n"
+        "optional |= {'onnx', 'onnxruntime', 'skl2onnx'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
     output = subprocess.run(
@@ -153,6 +155,7 @@ def test_each_file_imports_only_what_its_place_allows():
         },
         "_label_efficiency": {"_report"},
         "inspection": {"_codes", "_label_efficiency", "_report"},
+        "onnx": {"_autoencoder", "_classifier", "modules"},
         "__init__": {"_autoencoder", "_classifier"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
