@@ -65,10 +65,11 @@ def register():
     -----
     The type of the rows shown to ``to_onnx`` is that of the model's input: float32 or float64.
     As in ``transform``, computation is in the wider one of it and that of the rows of ``fit``, so
-    fit float32 rows for a model of half the size. Only convolutions, recurrent layers and "gelu"
-    are always in float32, since onnxruntime has no other. Models need opset 18 or newer.
+    fit float32 rows for a model of half the size. Convolutions, recurrent layers and some
+    activations are always in float32, since onnxruntime has no other. Models need opset 18 or
+    newer.
 
-    Converted networks check nothing: rows with missing values give missing values.
+    Converted networks check nothing: a row with missing values is no error, and means nothing.
 
     The networks of ``MLP``, ``Linear``, ``Conv`` and ``Recurrent`` can be converted; with another
     one, of a callable, ``to_onnx`` raises a ``NotImplementedError``. Losses, corruptions and
