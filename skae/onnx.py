@@ -8,14 +8,18 @@ Shapes are those of :mod:`skae.modules`; ``X`` and ``codes`` are names of values
 
 import numpy as np
 import torch
-from onnx import TensorProto, numpy_helper
-from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
-from skl2onnx import get_model_alias, update_registered_converter
-from skl2onnx.common.data_types import guess_proto_type, guess_tensor_type
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
-from skl2onnx.common.utils_classifier import get_label_classes
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
+
+try:
+    from onnx import TensorProto, numpy_helper
+    from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
+    from skl2onnx import get_model_alias, update_registered_converter
+    from skl2onnx.common.data_types import guess_proto_type, guess_tensor_type
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+    from skl2onnx.common.utils_classifier import get_label_classes
+except ImportError as error:
+    raise ImportError('skae.onnx needs onnx and skl2onnx: pip install "skae[onnx]".') from error
 
 from skae import modules
 from skae._autoencoder import AutoencoderTransformer
@@ -201,7 +205,7 @@ def _convert_autoencoder(scope, operator, container):
     module = estimator.module_
     if type(module) not in NETWORKS:
         raise NotImplementedError(
-            f"architecture={estimator.architecture!r} built a {type(module).__name__}, of which "
+            f"architecture={estimator._architecture!r} built a {type(module).__name__}, of which "
             "skae does not know the layers, so that it cannot convert them to ONNX. Use MLP, "
             "Linear, Conv or Recurrent of skae.architectures, or convert module_ by itself with "
             "torch.onnx.export."

@@ -1,5 +1,6 @@
 """Models in ONNX: they compute what the estimators compute, without torch."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -244,3 +245,11 @@ def test_opsets_that_are_too_old_are_named():
     ae = autoencoder().fit(DIGITS)
     with pytest.raises(ValueError, match=r"target_opset=17 is too old.*: use 18 or newer"):
         to_onnx(ae, DIGITS[:1], target_opset=17)
+
+
+@pytest.mark.parametrize("package", ["onnx", "skl2onnx"])
+def test_a_package_that_is_missing_is_named(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "skae.onnx")
+    with pytest.raises(ImportError, match=r'needs onnx and skl2onnx: pip install "skae\[onnx\]"'):
+        importlib.import_module("skae.onnx")
