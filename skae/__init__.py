@@ -13,6 +13,8 @@ encoder. What else there is, and where:
     What an autoencoder gains over PCA, what its bottleneck learned, how many labels it saves.
 ``skae.generation``
     New rows: on the way between two rows, or drawn from a density of codes.
+``skae.plotting``
+    Pictures of all that, as scikit-learn's Displays.
 ``skae.onnx``
     Fitted estimators as ONNX models, through skl2onnx.
 ``skae.datasets``
@@ -22,7 +24,8 @@ Files with a leading underscore are private: ``_autoencoder`` and ``_classifier`
 estimators), ``_net`` (training with skorch), ``_head`` (the same for classifiers),
 ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime`` (random
 numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_label_efficiency`` (a
-part of inspection), ``_report`` (results as tables).
+part of inspection), ``_report`` (results as tables), ``_plot_base`` and the other ``_plot_*`` (the
+parts of plotting).
 """
 
 from skae._autoencoder import AutoencoderTransformer
