@@ -2,7 +2,7 @@
 
 import os
 
-# Before anything imports matplotlib or torch: examples draw to files, and share two cores at most.
+# Before anything imports matplotlib: examples draw to files.
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import skae

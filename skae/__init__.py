@@ -15,6 +15,8 @@ encoder. What else there is, and where:
     New rows: on the way between two rows, or drawn from a density of codes.
 ``skae.plotting``
     Pictures of all that, as scikit-learn's Displays.
+``skae.onnx``
+    Fitted estimators as ONNX models, through skl2onnx.
 ``skae.datasets``
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 

@@ -34,6 +34,7 @@ MODULES = [
     "skae.inspection",
     "skae.plotting",
     "skae.datasets",
+    "skae.onnx",
 ]
 
 #: numpydoc's checks that are not ours: extended summaries and cross references everywhere,
@@ -179,7 +180,7 @@ def test_import_loads_no_optional_package():
     code = (
         "import sys, skae, skae.datasets, skae.inspection\n"
         "optional = {'matplotlib', 'plotly', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc'}\n"
-        "optional |= {'dask'}\n"
+        "optional |= {'dask', 'onnx', 'onnxruntime', 'skl2onnx'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
     output = subprocess.run(
@@ -226,6 +227,7 @@ def test_each_file_imports_only_what_its_place_allows():
             "_plot_pictures",
             "_plot_reports",
         },
+        "onnx": {"_autoencoder", "_classifier", "modules"},
         "__init__": {"_autoencoder", "_classifier"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
