@@ -21,6 +21,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "code"
+toc_object_entries_show_parents = "hide"
 
 # Names of skae that lead nowhere are errors; those of others are links where we know the address
 # (below) and plain code otherwise.
@@ -33,6 +34,7 @@ autodoc_default_options = {
     "set_transform_request,set_inverse_transform_request",
     "member-order": "bysource",
 }
+autodoc_mock_imports = ["onnx", "skl2onnx"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_use_plots = False
