@@ -32,14 +32,17 @@ LOOK = """
 for (const image of document.images) image.loading = "eager";
 await Promise.all([...document.images].map(image => image.decode().catch(() => null)));
 const root = document.documentElement;
+// The theme lets the text scroll by itself, as code and tables do. The text must not.
+const frames = [root, ...document.querySelectorAll("main, .bd-content, .bd-article-container")];
 return {
   links: [...document.querySelectorAll("a[href]")].map(a => a.href),
   names: [...document.querySelectorAll("[id], a[name]")].map(e => e.id || e.name),
   blind: [...document.images].filter(image => !image.naturalWidth).map(image => image.src),
-  beyond: root.scrollWidth - root.clientWidth,
-  widest: [...document.querySelectorAll("article *")]
+  beyond: Math.max(...frames.map(frame => frame.scrollWidth - frame.clientWidth)),
+  widest: [...document.querySelectorAll("main *")]
     .filter(e => e.getBoundingClientRect().right > root.clientWidth + 1)
-    .map(e => e.tagName.toLowerCase() + "." + e.className)[0],
+    .filter(e => !e.closest("pre, .pst-scrollable-table-container"))
+    .map(e => `${e.tagName.toLowerCase()} ${e.className} ${e.textContent.slice(0, 40)}`)[0],
 };
 """
 
