@@ -605,8 +605,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
-            head = _head.build_head(**self._head)
-            _net.set_weights(head, state["module_"])
+            head = _head.restore_head(self._head, state["module_"])
             self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
             self.module_ = self.net_.module_
 
