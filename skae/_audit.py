@@ -27,6 +27,7 @@ PROTOCOL = 2
 
 #: Kinds of nodes that are data, with the names they may have.
 DATA = {
+    "DTypeNode": {"numpy.dtype"},
     "DictNode": {"builtins.dict", "collections.OrderedDict"},
     "JsonNode": {"builtins.str"},
     "ListNode": {"builtins.list"},
@@ -40,7 +41,6 @@ DATA = {
 #: bound methods and operators, are refused whatever is trusted.
 TRUSTED_ONLY = {
     "ConstructorFromReduceNode",
-    "DTypeNode",
     "LossNode",
     "PartialNode",
     "RandomGeneratorNode",  # their position in their buffer is not checked by NumPy
@@ -232,5 +232,6 @@ def _caches_on_disk(node):
     """Tell whether an object has a folder for joblib, which unpickles what it finds there."""
     if node["__loader__"] != "ObjectNode" or not node.get("content"):
         return False
-    memory = node["content"]["content"].get("memory")
+    attributes = node["content"]["content"]
+    memory = attributes.get("memory") if type(attributes) is dict else None
     return memory is not None and memory.get("content") != "null"
