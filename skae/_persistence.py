@@ -91,6 +91,8 @@ def save(estimator, path):
     _check_networks(estimator)
     try:
         data = _seal(skops_io.dumps(estimator))
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it has {len(data):,} bytes, more than {MAX_BYTES:,}.")
         _, unknown = _audit.audit(*_unseal(data)[:2])
         _audit.check_importable(unknown)
     except Exception as error:
@@ -279,8 +281,8 @@ def _unseal(data):
     if hashlib.sha256(view[:-DIGEST]).hexdigest().encode() != view[-DIGEST:]:
         raise ValueError("its checksum is wrong.")
     # Whoever makes a file can make its checksum, so nothing that follows relies on it.
-    if len(view) > MAX_BYTES or data.count(b"PK\x01\x02") > MAX_MEMBERS:
-        raise ValueError(f"it has more than {MAX_BYTES} bytes or {MAX_MEMBERS} members.")
+    if data.count(b"PK\x01\x02") > MAX_MEMBERS:
+        raise ValueError(f"it has more than {MAX_MEMBERS:,} members.")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
         is_stored = all(
@@ -295,7 +297,7 @@ def _unseal(data):
         raise ValueError("two of its members have the same name.")
     stamp, schema = contents.pop(STAMP), contents.pop(SCHEMA)
     if len(stamp) + len(schema) > MAX_SCHEMA:
-        raise ValueError(f"its schema has more than {MAX_SCHEMA} bytes.")
+        raise ValueError(f"its schema has more than {MAX_SCHEMA:,} bytes.")
     stamp = json.loads(stamp)
     if stamp["format"] != FORMAT:
         raise ValueError(
@@ -309,9 +311,10 @@ def _unseal(data):
 
 
 def _read(path):
-    """Return the bytes of a file that is not too large."""
-    with open(path, "rb") as file:
-        return file.read(MAX_BYTES + 1)
+    """Return the bytes of a file, unless there are too many."""
+    if (size := os.path.getsize(path)) > MAX_BYTES:
+        raise ValueError(f"{os.fspath(path)} has {size:,} bytes, more than {MAX_BYTES:,}.")
+    return Path(path).read_bytes()
 
 
 def _write(path, data):
