@@ -36,7 +36,7 @@ FORMAT = 1
 DIGEST = 64
 
 #: Most bytes of a file, bytes of its schema, and members.
-MAX_BYTES, MAX_SCHEMA, MAX_MEMBERS = 2**31 - 1, 2**24, 10_000
+MAX_BYTES, MAX_SCHEMA, MAX_MEMBERS = 2**31 - 1, 2**22, 10_000
 
 
 def save(estimator, path):
@@ -97,9 +97,9 @@ def save(estimator, path):
         _audit.check_importable(unknown)
     except Exception as error:
         raise ValueError(
-            f"This {type(estimator).__name__} cannot be written without pickle: {error} Use "
-            "parameters that are numbers, strings, arrays, or classes and functions at the top "
-            "level of a module; or pickle it."
+            f"This {type(estimator).__name__} cannot be written without pickle: "
+            f"{_shortened(error)} Use parameters that are numbers, strings, arrays, or classes "
+            "and functions at the top level of a module; or pickle it."
         ) from error
     _write(path, data)
 
@@ -108,8 +108,8 @@ def load(path, trusted=()):
     """Read an estimator that :func:`save` has written.
 
     The file is data. Nothing in it is executed: it says by name which classes of scikit-learn and
-    skae to make and what to fill them with, and other names are refused. Memory stays
-    below four times the size of the file and 1 GiB.
+    skae to make and what to fill them with, and other names are refused. Memory stays below eight
+    times the size of the file plus 1 GiB.
 
     Parameters
     ----------
@@ -173,8 +173,8 @@ def load(path, trusted=()):
         raise
     except Exception as error:
         raise ValueError(
-            f"{os.fspath(path)} is not an intact file of skae.save: {error} Use a copy that is "
-            "whole, or save the estimator again."
+            f"{os.fspath(path)} is not an intact file of skae.save: {_shortened(error)} Use a copy "
+            "that is whole, or save the estimator again."
         ) from error
     if unknown := sorted(unknown - trusted):
         raise ValueError(
@@ -192,10 +192,16 @@ def load(path, trusted=()):
         raise
     except Exception as error:
         raise ValueError(
-            f"{os.fspath(path)} does not hold a whole estimator: {error} Save it again, with the "
-            "versions of skae and scikit-learn that are installed here."
+            f"{os.fspath(path)} does not hold a whole estimator: {_shortened(error)} Save it "
+            "again, with the versions of skae and scikit-learn that are installed here."
         ) from error
     return estimator
+
+
+def _shortened(error):
+    """Return a message as one that another follows; what it quotes may be as long as the file."""
+    text = f"{error!s:.300}".rstrip()
+    return text if text.endswith(".") else f"{text}."
 
 
 def _import_skops(caller):
