@@ -60,16 +60,18 @@ class Forger:
         self.path.write_bytes(data)
         return skae.load(self.path)
 
-    def seal(self, schema=None, compression=zipfile.ZIP_STORED, **members):
+    def seal(self, schema=None, compression=zipfile.ZIP_STORED, comment=b"", **members):
         """Return a file with some members changed or, if None, taken out."""
         members = {**self.members, **members}
         if schema is not None:
             members["schema.json"] = json.dumps(schema).encode()
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", compression) as archive:
+        with zipfile.ZipFile(buffer, "w") as archive:
             for name, content in members.items():
                 if content is not None:
-                    archive.writestr(name, content)
+                    member = zipfile.ZipInfo(name)
+                    member.compress_type, member.comment = compression, comment
+                    archive.writestr(member, content)
         return sign(buffer.getvalue())
 
     def attributes(self):
@@ -377,19 +379,36 @@ def test_a_classifier_is_held_to_its_weights_too(caged, tmp_path):
 
 
 def test_archives_that_are_not_as_save_writes_them_are_refused(forger, caged):
-    zeros = array(np.zeros(2**27, np.int8))
-    caged(forger.seal(compression=zipfile.ZIP_DEFLATED, **{"0.npy": zeros}))  # a bomb
+    caged(forger.seal(compression=zipfile.ZIP_DEFLATED, **{"0.npy": array(np.zeros(2**27, "i1"))}))
     caged(forger.seal(**{"../0.npy": b"", "/etc/passwd": b""}))
-    caged(forger.seal(**{"0.npy": None}))
     caged(forger.seal(**{"schema.json": None}))
     caged(forger.seal(**{"skae.json": None}))
-    caged(forger.seal(**{"skae.json": b'{"format": 2}'}))
     caged(forger.seal(**{"skae.json": b'{"format": 1, "versions": {}}'}))
-    caged(forger.seal(**{f"{i}.txt": b"" for i in range(10_001)}))
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        ("0.npy", {"0.npy": None}),
+        ("compressed or overlap", {"compression": zipfile.ZIP_LZMA, "comment": b"large" * 4000}),
+        ("more than 10,000 members", {f"{i}.txt": b"" for i in range(10_001)}),
+        ("not each array is used once", {"more.npy": array(np.zeros(3))}),
+        ("its format is 2", {"skae.json": b'{"format": 2}'}),
+        ("schema has more than 4,194,304 bytes", {"skae.json": b" " * 2**22}),
+    ],
+    ids=["missing", "compressed", "many", "unused", "newer", "long"],
+)
+def test_the_error_says_what_is_wrong_with_an_archive(message, changes, forger):
+    with pytest.raises(ValueError, match=f"is not an intact file of skae.save: .*{message}"):
+        forger.load(forger.seal(**changes))
+
+
+def test_two_members_of_one_name_are_refused(forger):
     buffer = io.BytesIO(forger.seal()[:-64][:-2] + b"\0\0")
     with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("0.npy", b"")
-    caged(sign(buffer.getvalue()))
+        archive.writestr("0.npy", forger.members["0.npy"])
+    with pytest.raises(ValueError, match="two of its members have the same name"):
+        forger.load(sign(buffer.getvalue()))
 
 
 def test_one_array_cannot_be_read_many_times(forger, caged):

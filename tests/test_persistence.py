@@ -14,11 +14,12 @@ import warnings
 import zipfile
 from functools import partial
 
+import cloudpickle
 import joblib
 import numpy as np
 import pytest
 import torch
-from joblib.externals import cloudpickle, loky
+from joblib.externals import loky
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
