@@ -199,13 +199,18 @@ def _check_data(loader, node):
 
 def _check_array(name, node, arrays):
     """Raise an error if an array is not all there, or would need more memory than its member."""
-    if node["type"] == "json" and name == "numpy.ndarray":
+    if node["type"] == "json" and name == "numpy.ndarray":  # of objects
+        if len(node["shape"]["content"]) != 1:
+            raise ValueError("an array of objects has more than one dimension.")
         return
     data = arrays[node["file"]]
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read = {(1, 0): "read_array_header_1_0", (2, 0): "read_array_header_2_0"}[version]
-    shape, _, dtype = getattr(np.lib.format, read)(file)
+    try:
+        shape, _, dtype = getattr(np.lib.format, read)(file)
+    except MemoryError as error:  # Python's parser, of too many nested signs
+        raise ValueError(f"array {node['file']} has a header that is none.") from error
     n_elements = 1
     for size in shape:
         n_elements *= size

@@ -383,18 +383,21 @@ def _check_network(estimator):
     if not hasattr(estimator, "net_"):
         return
     n_columns, is_transformer = estimator.n_features_in_, hasattr(estimator, "n_components_")
+    names = {"feature_names_in_": (n_columns,)}
+    numbers = {"loss_curve_": (estimator.n_iter_,)}
     if is_transformer:
         n_outputs = estimator.n_components_
-        shapes = {"mean_": (n_columns,), "components_": (n_outputs, n_columns)}
-        shapes |= {"explained_variance_": (n_outputs,), "explained_variance_ratio_": (n_outputs,)}
+        numbers |= {"mean_": (n_columns,), "components_": (n_outputs, n_columns)}
+        numbers |= {"explained_variance_": (n_outputs,), "explained_variance_ratio_": (n_outputs,)}
     else:
         n_outputs = len(estimator.classes_)
-        shapes = {"classes_": (n_outputs,)}
-    shapes |= {"feature_names_in_": (n_columns,), "loss_curve_": (estimator.n_iter_,)}
-    for name, shape in shapes.items():
+        names |= {"classes_": (n_outputs,)}
+    for name, shape in (numbers | names).items():
         value = getattr(estimator, name, None)
-        if value is not None and np.shape(value) != shape:
-            raise ValueError(f"{name} has the shape {np.shape(value)} instead of {shape}.")
+        if value is None:
+            continue
+        if np.shape(value) != shape or (name in numbers and not np.isfinite(value).all()):
+            raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
     # One row through the network: what it gives must be there, and be numbers.
     net = estimator.net_
     steps = (

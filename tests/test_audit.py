@@ -309,15 +309,26 @@ def test_arrays_that_are_not_those_of_the_network_are_refused(forger, caged):
         ]
         header = array(value)
         lies = [re.sub(rb"'shape': \(", b"'shape': (99999999,", header, count=1)[: len(header)]]
+        lies += [header[:8] + (8000).to_bytes(2, "little") + b"-" * 7999 + b"\n"]
         lies += [header.replace(b"<f8", b"|O8"), header[:-1], header + b"\0", b"", header[:20]]
         for content in [*map(array, others), *lies]:
             loaded = caged(forger.seal(**{name: content}), needs_error=False)
-            # Curves and weights of training are not part of the network.
+            # Not all is part of the network: curves may be any finite numbers.
             assert loaded is None or np.array_equal(loaded.transform(X), fit().transform(X))
     schema, attributes = forger.attributes()
     weights = attributes["module_"]["content"]
     weights["shift"] = weights["scale"]
     caged(forger.seal(schema))
+    items = sequence(plain(0), kind="List")["content"]
+    table = node("NdArrayNode", "numpy.ndarray", type="json", content=items)
+    attributes["random_state"] = {**table, "shape": sequence(plain(1), plain(1))}
+    caged(forger.seal(schema), may_build=False)
+
+
+def test_what_was_learned_is_finite_and_of_the_right_shape(forger, caged):
+    _, attributes = forger.attributes()
+    for value in (np.full(4, np.nan), np.zeros(5), np.array(["a"] * 4)):
+        caged(forger.seal(**{attributes["mean_"]["file"]: array(value)}))
 
 
 def test_every_weight_has_to_be_finite(forger, caged):
