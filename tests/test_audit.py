@@ -325,6 +325,13 @@ def test_arrays_that_are_not_those_of_the_network_are_refused(forger, caged):
     caged(forger.seal(schema), may_build=False)
 
 
+def test_parameters_have_to_be_in_their_range(forger):
+    schema, attributes = forger.attributes()
+    attributes["lr"] = plain(-1.0)
+    with pytest.raises(ValueError, match="does not hold a whole estimator: The 'lr' parameter"):
+        forger.load(forger.seal(schema))
+
+
 def test_what_was_learned_is_finite_and_of_the_right_shape(forger, caged):
     _, attributes = forger.attributes()
     for value in (np.full(4, np.nan), np.zeros(5), np.array(["a"] * 4)):
@@ -339,41 +346,43 @@ def test_every_weight_has_to_be_finite(forger, caged):
             caged(forger.seal(**{weight["file"]: array(np.full_like(value, number))}))
 
 
-@pytest.mark.parametrize(
-    ("estimator", "place", "changes"),
-    [
-        (fit(), "_architecture", {"hidden_layer_sizes": sequence(plain(10**9))}),
-        (fit(), "_architecture", {"hidden_layer_sizes": sequence(*[plain(3)] * 10**4)}),
-        (fit(), None, {"n_features_in_": plain(10**12)}),
-        (fit(), None, {"n_components_": plain(10**9)}),
+def test_numbers_do_not_buy_memory(caged, tmp_path):
+    fully_convolutional = {"channels": (2,), "kernel_size": 3, "stride": 1}
+    mlp, big = fit(), plain(10**9)
+    conv = fit(n_components=8, architecture=Conv((1, 2, 2), **fully_convolutional))
+    signal = fit(architecture=Conv((1, 4), channels=(2,), stride=1))
+    recurrent = fit(architecture=Recurrent((2, 2), hidden_size=2))
+    for estimator, message, learned, parameters in (
+        (mlp, "weight .* has the shape", {}, {"hidden_layer_sizes": sequence(big)}),
+        (mlp, "for 10000 layers", {}, {"hidden_layer_sizes": sequence(*[plain(3)] * 10**4)}),
+        (mlp, "weight .* has the shape", {"n_features_in_": big}, {}),
+        (mlp, "weight .* has the shape", {"n_components_": big}, {}),
+        (conv, "numbers per row", {"n_components_": plain(72 * 10**6)}, {"padding": plain(3000)}),
         (
-            fit(architecture=Conv((1, 2, 2), channels=(2,), stride=1)),
-            "_architecture",
-            {"padding": plain(30_000)},
+            signal,
+            "cannot be mirrored",
+            {"n_features_in_": big},
+            {
+                "input_shape": sequence(plain(1), big),
+                "kernel_size": plain(2 * 10**9),
+                "padding": plain(0),
+            },
         ),
         (
-            fit(architecture=Conv((1, 4), channels=(2,), stride=1)),
-            "_architecture",
-            {"input_shape": sequence(plain(1), plain(10**9))},
-        ),
-        (
-            fit(architecture=Recurrent((2, 2), hidden_size=2)),
-            "_architecture",
+            recurrent,
+            "numbers per row",
+            {"n_features_in_": plain(2 * 10**7)},
             {"input_shape": sequence(plain(10**7), plain(2))},
         ),
-    ],
-    ids=["wide", "deep", "columns", "codes", "padding", "signal", "steps"],
-)
-def test_numbers_do_not_buy_memory(estimator, place, changes, caged, tmp_path):
-    forger = Forger(estimator, tmp_path)
-    schema, attributes = forger.attributes()
-    if place is not None:
-        attributes = attributes[place]["content"]["content"]
-    attributes.update(changes)
-    if place and "input_shape" in changes:
-        n_features = np.prod([json.loads(n["content"]) for n in changes["input_shape"]["content"]])
-        schema["content"]["content"]["n_features_in_"] = plain(int(n_features))
-    caged(forger.seal(schema))
+    ):
+        forger = Forger(estimator, tmp_path)
+        schema, attributes = forger.attributes()
+        attributes.update(learned)
+        attributes["_architecture"]["content"]["content"].update(parameters)
+        data = forger.seal(schema)
+        caged(data)
+        with pytest.raises(ValueError, match=message):
+            forger.load(data)
 
 
 def test_a_classifier_is_held_to_its_weights_too(caged, tmp_path):
