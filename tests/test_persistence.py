@@ -13,6 +13,7 @@ import time
 import warnings
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import cloudpickle
 import joblib
@@ -189,6 +190,21 @@ def test_a_file_is_as_large_as_the_weights(tmp_path):
     skae.save(ae, tmp_path / "a.skae")
     n_weights = sum(weight.numel() for weight in ae.module_.parameters())
     assert (tmp_path / "a.skae").stat().st_size < 1.1 * 4 * n_weights
+
+
+def test_a_load_takes_a_bounded_multiple_of_the_file(tmp_path):
+    wide = np.random.RandomState(0).rand(64, 1000).astype(np.float32)
+    ae = quick(architecture=MLP((1000,)), max_epochs=1).fit(wide)
+    expected = through_file(ae, tmp_path).transform(wide)
+    size = (tmp_path / "a.skae").stat().st_size
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 8 * size, hard))
+    try:
+        loaded = skae.load(tmp_path / "a.skae")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    np.testing.assert_array_equal(loaded.transform(wide), expected)
 
 
 def leaves(value):
