@@ -14,6 +14,10 @@ else there is, and where:
     What an autoencoder gains over PCA, what its bottleneck learned, how many labels it saves.
 ``skae.generation``
     New rows: on the way between two rows, or drawn from a density of codes.
+``skae.plotting``
+    Pictures of all that, as scikit-learn's Displays.
+``skae.onnx``
+    Fitted estimators as ONNX models, through skl2onnx.
 ``skae.datasets``
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 
@@ -22,7 +26,7 @@ estimators), ``_net`` (training with skorch), ``_head`` (the same for classifier
 ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime`` (random
 numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_label_efficiency`` (a
 part of inspection), ``_report`` (results as tables), ``_persistence`` (files), ``_audit`` (what a
-file may hold).
+file may hold), ``_plot_base`` and the other ``_plot_*`` (the parts of plotting).
 """
 
 from skae._autoencoder import AutoencoderTransformer
