@@ -183,6 +183,7 @@ def load(path, trusted=()):
         )
     _warn_of_versions(versions)
     del schema, arrays
+    token = _net.in_file.set(True)
     try:
         estimator = skops_io.loads(data, trusted=sorted(names))
         if not isinstance(estimator, BaseEstimator):
@@ -195,6 +196,8 @@ def load(path, trusted=()):
             f"{os.fspath(path)} does not hold a whole estimator: {_shortened(error)} Save it "
             "again, with the versions of skae and scikit-learn that are installed here."
         ) from error
+    finally:
+        _net.in_file.reset(token)
     return estimator
 
 
@@ -400,6 +403,11 @@ def _check_network(estimator):
             raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
     # One row through the network: what it gives must be there, and be numbers.
     net = estimator.net_
+    if net.widest_ > _net.MAX_ACTIVATIONS:
+        raise ValueError(
+            f"a layer gives {net.widest_:,} numbers per row, more than {_net.MAX_ACTIVATIONS:,}: "
+            "such a network can be pickled only."
+        )
     steps = (
         [("encode", n_outputs), ("decode", n_columns)]
         if is_transformer
