@@ -524,7 +524,6 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         head = _head.build_head(**self._head)
         mean = _mean(codes, weight)
         head.use_units(mean, _spread(codes, mean, weight))
-        self._n_inputs = inputs.shape[1]
         self._settings = self._resolve_settings(n_rows)
         self.net_ = self._make_net(head, inputs.dtype)
         self.module_ = self.net_.module_
@@ -538,9 +537,11 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
 
     def _make_net(self, head, dtype, fallback=False):
         """Return a net with the kept settings around a head, and the encoder if it is trained."""
-        settings = {**self._settings, "n_features": self._n_inputs}
+        settings, encoder, n_inputs = self._settings.copy(), None, self._head["n_components"]
+        if self._strategy != "frozen":
+            encoder, n_inputs = _last(self.encoder_).module_, _last(self.encoder_).n_features_in_
+        settings["n_features"] = n_inputs
         device = _runtime.resolve_device(settings.pop("device"), dtype, fallback)
-        encoder = None if self._strategy == "frozen" else _last(self.encoder_).module_
         return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
 
     def _continue(self, X, y):
@@ -605,8 +606,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
-            head = _head.build_head(**self._head)
-            _net.set_weights(head, state["module_"])
+            head = _head.restore_head(self._head, state["module_"])
             self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
             self.module_ = self.net_.module_
 

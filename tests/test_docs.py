@@ -27,6 +27,7 @@ MODULES = [
     "skae.inspection",
     "skae.plotting",
     "skae.datasets",
+    "skae.onnx",
 ]
 
 #: numpydoc's checks that are not ours: extended summaries and cross references everywhere,
@@ -125,7 +126,7 @@ def test_import_loads_no_optional_package():
     code = (
         "import sys, skae, skae.datasets, skae.inspection\n"
         "optional = {'matplotlib', 'plotly', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc'}\n"
-        "optional |= {'dask'}\n"
+        "optional |= {'dask', 'onnx', 'onnxruntime', 'skl2onnx'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
     output = subprocess.run(
@@ -159,6 +160,8 @@ def test_each_file_imports_only_what_its_place_allows():
         },
         "_label_efficiency": {"_report"},
         "inspection": {"_codes", "_label_efficiency", "_report"},
+        "_audit": {"_autoencoder", "_classifier", "architectures"},
+        "_persistence": {"_audit", "_autoencoder", "_classifier", "_net"},
         "_plot_base": {"generation"},
         "_plot_pictures": {"_plot_base", "generation"},
         "_plot_latent": {"_codes", "_plot_base", "generation", "modules"},
@@ -172,7 +175,8 @@ def test_each_file_imports_only_what_its_place_allows():
             "_plot_pictures",
             "_plot_reports",
         },
-        "__init__": {"_autoencoder", "_classifier"},
+        "onnx": {"_autoencoder", "_classifier", "modules"},
+        "__init__": {"_autoencoder", "_classifier", "_persistence"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
     assert set(files) == set(allowed)
