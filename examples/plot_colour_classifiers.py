@@ -5,8 +5,9 @@ Telling colour images apart: fully connected against convolutional
 The supervised task, before any autoencoder: ten epochs of a fully connected network and of a
 convolutional one, on colour images with all their labels. Each is trained twice: as a plain torch
 module by skorch, and as a :class:`~skae.PretrainedEncoderClassifier` that starts from scratch, the
-baseline for everything that an encoder may learn without labels. The two should agree, up to the
-luck of the first weights.
+baseline for everything that an encoder may learn without labels. Both have the same layers and take
+the same steps, and should be close; their first weights are drawn by different rules for
+convolutions, which may show where images are hard.
 """
 
 # %%
