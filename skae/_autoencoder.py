@@ -15,12 +15,22 @@ from sklearn.base import (
     clone,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae import _net, _runtime
 from skae._codes import dead_codes, name_codes
+from skae._moments import (
+    blocks_of,
+    check_weight,
+    mean_of,
+    n_directions,
+    rounding_of,
+    sample_of,
+    spread_of,
+    variances_of,
+)
 from skae.architectures import MLP, Architecture, build_module
 from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
 from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
@@ -45,12 +55,6 @@ SETTINGS = (
 
 #: Those of them that say what to minimise.
 OBJECTIVE = SETTINGS[:6]
-
-#: Elements of X that are looked at in one go: 8 MB in float64.
-BLOCK_ELEMENTS = 2**20
-
-#: Rows that the spread of X is estimated from, and that dead codes are looked for in.
-SAMPLE_ROWS = 2048
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -379,7 +383,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         with _unchanged_on_error(self):
             continues = self.warm_start and hasattr(self, "net_")
             X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
-            mean = _mean(X, weight)
+            mean = mean_of(X, weight)
             if continues:
                 self._check_objective()
                 self._check_same_network()
@@ -405,7 +409,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
-        self._warn_of_dead_codes(X[_sample(X, weight)])
+        self._warn_of_dead_codes(X[sample_of(X, weight)])
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -439,7 +443,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         with _unchanged_on_error(self):
             first = not hasattr(self, "net_")
             X, weight, total = self._check_training_rows(X, sample_weight, reset=first)
-            mean = _mean(X, weight)
+            mean = mean_of(X, weight)
             if first:
                 self._start(X, mean, weight)
                 self.mean_, self._weight_seen = mean, 0.0
@@ -536,10 +540,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        weight = _check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X)
         mse = np.average(self._squared_errors(X), weights=weight)
-        total = _variances(X, self.mean_, weight).sum()
-        return float(1 - mse / total) if total > 0 else float(mse <= _noise(self.mean_, X).sum())
+        total = variances_of(X, self.mean_, weight).sum()
+        return (
+            float(1 - mse / total) if total > 0 else float(mse <= rounding_of(self.mean_, X).sum())
+        )
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row: lower is more abnormal.
@@ -604,7 +610,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _squared_errors(self, X):
         """Return the squared error of each row, summed over columns, block by block."""
         errors = np.empty(len(X))
-        for block in _blocks(X):
+        for block in blocks_of(X):
             difference = X[block].astype(np.float64) - self._reconstruct(X[block])
             errors[block] = np.einsum("ij,ij->i", difference, difference)
         return errors
@@ -637,13 +643,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             )
         if sample_weight is None:
             return X, None, float(len(X))
-        weight = _check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X)
         return X, weight / weight.max(), weight.sum()
 
     def _start_untrained(self, X, sample_weight=None):
         """Do all that ``fit`` does but train: a network with fresh weights, in the units of X."""
         X, weight, _ = self._check_training_rows(X, sample_weight, reset=True)
-        mean = _mean(X, weight)
+        mean = mean_of(X, weight)
         self._start(X, mean, weight)
         self.mean_, self.n_iter_ = mean, 0
         return self
@@ -665,7 +671,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         _net.check_module(module, X[:2], self.n_components_)
         self.net_ = self._make_net(module, X.dtype)
         if self._uses_standard_units:
-            module.use_units(mean, _spread(X, mean, weight))
+            module.use_units(mean, spread_of(X, mean, weight))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
     def _check_objective(self):
@@ -854,7 +860,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return
         covariance = self._covariance_of_codes(X, weight)
         self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
-        whole = _variances(X, self.mean_, weight).sum()
+        whole = variances_of(X, self.mean_, weight).sum()
         self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
         self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
 
@@ -863,7 +869,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         # In the dtype of X, since not every device has float64.
         center = self.net_.apply("encode", self.mean_[np.newaxis].astype(X.dtype))
         covariance = np.zeros((self.n_components_, self.n_components_))
-        for block in _blocks(X):
+        for block in blocks_of(X):
             codes = self.net_.apply("encode", X[block]).astype(np.float64) - center
             covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
         return covariance / (len(X) if weight is None else weight.sum())
@@ -873,7 +879,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         dead = dead_codes(self.net_.apply("encode", X))
         if not dead.any():
             return
-        if np.count_nonzero(~dead) >= min(_n_directions(X, self.mean_), len(dead)):
+        if np.count_nonzero(~dead) >= min(n_directions(X, self.mean_), len(dead)):
             return
         warnings.warn(
             f"Of n_components={len(dead)}, {name_codes(dead)} dead: the same for all of "
@@ -917,79 +923,6 @@ def _identity(value):
     if callable(value):  # copies of a callable are not equal, so its name has to do
         return getattr(value, "__qualname__", type(value))
     return value
-
-
-def _check_weight(sample_weight, X):
-    """Return weights of rows as float64, one per row, not negative, at least one positive."""
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if weight.min() < 0 or weight.max() == 0:
-        raise ValueError(
-            "sample_weight must not be negative and not be zero for all rows, got values from "
-            f"{weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive weight."
-        )
-    return weight
-
-
-def _mean(X, weight):
-    """Return the weighted mean of each column; no copy of X is made."""
-    total = np.zeros(X.shape[1])
-    for block in _blocks(X):
-        rows = X[block] if weight is None else X[block] * weight[block, np.newaxis]
-        with np.errstate(over="ignore"):
-            total += rows.sum(axis=0, dtype=np.float64)
-    return total / (len(X) if weight is None else weight.sum())
-
-
-def _variances(X, mean, weight):
-    """Return each column's weighted mean square around ``mean``; 0 where it is rounding only."""
-    total = np.zeros(X.shape[1])
-    for block in _blocks(X):
-        squares = (X[block].astype(np.float64) - mean) ** 2
-        total += squares.sum(axis=0) if weight is None else weight[block] @ squares
-    variances = total / (len(X) if weight is None else weight.sum())
-    return np.where(variances > _noise(mean, X), variances, 0.0)
-
-
-def _noise(mean, X):
-    """Return the variance of each column that rounding alone makes."""
-    return (10 * np.finfo(X.dtype).eps * mean) ** 2
-
-
-def _spread(X, mean, weight):
-    """Return the standard deviation of all elements around their column's mean; 1 if none.
-
-    It only has to be of the right size, so that a few thousand rows of a long X will do.
-    """
-    some = _sample(X, weight)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
-        spread = np.sqrt(_variances(X[some], mean, None if weight is None else weight[some]).mean())
-    if not np.isfinite(spread):
-        raise ValueError(
-            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
-            "X, for example with MaxAbsScaler."
-        )
-    return spread if spread > 0 else 1.0
-
-
-def _n_directions(X, mean):
-    """Return the rank of X around its mean; what is rounding of X does not count."""
-    varies = _variances(X, mean, None) > 0
-    if not varies.any():
-        return 0
-    rows = X[:, varies]
-    rounding = max(rows.shape) * np.finfo(X.dtype).eps * np.linalg.norm(rows)
-    return np.linalg.matrix_rank(rows - mean[varies], tol=rounding)
-
-
-def _sample(X, weight):
-    """Return the index of evenly spaced rows among those that have weight."""
-    index = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-    return index[:: -(-len(index) // SAMPLE_ROWS)]
-
-
-def _blocks(X):
-    """Return slices over the rows of X that hold a bounded number of elements."""
-    return gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1]))
 
 
 @contextmanager

@@ -29,13 +29,8 @@ from sklearn.utils.validation import (
 )
 
 from skae import _head, _net, _runtime
-from skae._autoencoder import (
-    AutoencoderTransformer,
-    _check_weight,
-    _mean,
-    _spread,
-    _unchanged_on_error,
-)
+from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
+from skae._moments import check_weight, mean_of, spread_of
 from skae.architectures import _check_counts
 from skae.modules import ACTIVATIONS, look_up
 
@@ -361,7 +356,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(X, y)
         if sample_weight is None:
             return rows, X, y, None
-        weight = _check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X)
         if weight.min() == 0:
             index = np.flatnonzero(weight)
             rows = _safe_indexing(rows, index)
@@ -522,8 +517,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             "seed": self._seed,
         }
         head = _head.build_head(**self._head)
-        mean = _mean(codes, weight)
-        head.use_units(mean, _spread(codes, mean, weight))
+        mean = mean_of(codes, weight)
+        head.use_units(mean, spread_of(codes, mean, weight))
         self._n_inputs = inputs.shape[1]
         self._settings = self._resolve_settings(n_rows)
         self.net_ = self._make_net(head, inputs.dtype)
