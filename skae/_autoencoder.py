@@ -154,7 +154,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         None trains for ``max_epochs`` whatever happens. For "lbfgs", whose loss has no noise of
         batches, a thousandth of it.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the fit before.
+        Whether ``fit`` goes on from the weights of the fit before: as many passes as it takes,
+        shuffled, with a fresh optimiser. ``partial_fit`` always goes on, for one pass, and keeps
+        the optimiser.
     callbacks : list of skorch callbacks or None, default=None
         For schedules of the learning rate, clipping of gradients, logs and the like
         (:mod:`skorch.callbacks`). Copies of them hear of the training; they are found in
@@ -419,7 +421,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The first chunk decides the network's units (centre and scale), so it should be typical.
         ``max_epochs``, ``tol``, ``early_stopping`` and ``pretrain`` are for ``fit``. A changed
         parameter of the optimiser, the corruption or the penalty counts from the next chunk on,
-        with a fresh optimiser.
+        with a fresh optimiser. After ``fit``, and after loading, it goes on from the weights there
+        are. To pass over the same rows again until they are learned, use ``fit`` with
+        ``warm_start=True`` instead.
 
         Parameters
         ----------

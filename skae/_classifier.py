@@ -93,7 +93,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         an accuracy that is higher. Larger stops earlier; None trains for ``max_epochs``.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the encoder and head of the fit before, which then
-        has to know all labels.
+        has to know all labels: as many passes as it takes, shuffled, with a fresh optimiser.
+        ``partial_fit`` always goes on, for one pass, and keeps the optimiser.
     callbacks : list of skorch callbacks or None, default=None
         As in :class:`~skae.AutoencoderTransformer`.
     device : str, default="auto"
@@ -290,13 +291,23 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             rows, X, y, weight = self._check_training_rows(X, y, sample_weight, not continues)
             X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
             if continues:
-                y = self._continue(X, y)
-                inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+                self._check_same_network()
+                self._seed = _runtime.make_seed(self.random_state)
+                self._settings = self._resolve_settings(len(X))
+                self._renew_net()
             else:
-                y = self._start(rows, X, y, weight, X_unlabeled)
-                inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
-                self._set_up_net(inputs, len(y), weight)
-            converged = self._train(_head.make_labelled_rows(inputs, y, weight))
+                self.classes_ = np.unique(y)
+                self._start(rows, X, weight, X_unlabeled)
+            y = self._number_labels(y)
+            inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+            if not continues:
+                self._set_up_net(inputs, weight)
+            rows, valid = _head.make_labelled_rows(inputs, y, weight, shuffle=True), None
+            if self.early_stopping:
+                # Not the net's generator: with the same seed, the same rows are held out again.
+                generator = _runtime.make_generator(self._seed)
+                rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
+            converged = self._train(rows, valid, self.max_epochs)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and training still improves by more than "
@@ -305,6 +316,67 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one pass over a chunk of labelled rows, in their order.
+
+        The first chunk decides more than later ones, so it should be typical: the units of the
+        head and, unless the encoder is a ``FrozenEstimator``, the encoder. One that is not fitted
+        is fitted on the first chunk as ``fit`` does, to the end; for ``strategy="scratch"`` it
+        gets fresh weights in the units of that chunk. Later chunks train what ``strategy`` says.
+
+        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``. A changed parameter of the
+        optimiser counts from the next chunk on, with a fresh optimiser. After ``fit``, and after
+        loading, it goes on from the weights there are. To pass over the same rows again until
+        they are learned, use ``fit`` with ``warm_start=True`` instead.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The chunk.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,) or None, default=None
+            All labels that any chunk will have. Needed in the first call, unless ``fit`` came
+            before; later the same or None.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each row, as in ``fit``.
+
+        Returns
+        -------
+        self : PretrainedEncoderClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As ``fit`` does, if ``classes`` is missing in the first call or is not what it was, if
+            y has a label that is not among them, or for ``class_weight="balanced"``, which
+            needs to see all labels. The estimator is then as it was before.
+        """
+        with _unchanged_on_error(self):
+            first = not hasattr(self, "net_")
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "class_weight='balanced' needs all labels at once, which partial_fit does not "
+                    "see: pass a dict, such as from sklearn.utils.compute_class_weight on labels "
+                    "that are typical, or use sample_weight."
+                )
+            self._check_classes(classes, first)
+            rows, X, y, weight = self._check_training_rows(X, y, sample_weight, first)
+            if first:
+                self._start(rows, X, weight)
+            else:
+                self._check_same_network()
+                self._follow_settings()
+            y = self._number_labels(y)
+            inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+            if first:
+                self._set_up_net(inputs, weight)
+            rows = _head.make_labelled_rows(inputs, y, weight)
+            self._train(rows, None, max_epochs=1)
         return self
 
     def predict(self, X):
@@ -378,9 +450,37 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             )
         return validate_data(self, rows, dtype=dtype, order="C", reset=False)
 
-    def _start(self, rows, X, y, weight, X_unlabeled):
-        """Fit the encoder, or copy it, and return the numbers of classes."""
-        self.classes_, y = np.unique(y, return_inverse=True)
+    def _check_classes(self, classes, first):
+        """Take the labels that chunks will have; those of before must be the same."""
+        if classes is not None:
+            classes = np.unique(_check_labels(classes, "classes"))
+        if first and classes is None:
+            raise ValueError(
+                "classes=None, but the first call of partial_fit needs all labels that will come, "
+                "since this chunk may lack some: pass classes=np.unique(all labels)."
+            )
+        if first:
+            self.classes_ = classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={classes.tolist()} are not those that the fitted network knows, "
+                f"{self.classes_.tolist()}: leave classes out, or train a new estimator."
+            )
+
+    def _number_labels(self, y):
+        """Return the numbers of classes; a label that is none of them is an error."""
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        y = y.tolist()
+        unknown = set(y) - numbers.keys()
+        if unknown:
+            raise ValueError(
+                f"y has labels that the fitted network does not know: {sorted(unknown, key=str)}. "
+                f"It knows {list(numbers)}; use fit with warm_start=False to train a new one."
+            )
+        return np.array([numbers[label] for label in y])
+
+    def _start(self, rows, X, weight, X_unlabeled=None):
+        """Fit the encoder, or copy it."""
         self._strategy = self.strategy
         self._seed = _runtime.make_seed(self.random_state)
         self._check_head()
@@ -403,7 +503,6 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             self._renew_encoder(rows, X, weight, rng)
         if self._strategy != "frozen":
             _last(self.encoder_)._set_dtype(X.dtype)
-        return y
 
     def _check_head(self):
         """Raise an error if there can be no such head."""
@@ -504,7 +603,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         totals = np.bincount(y, weight, minlength=len(self.classes_))
         return totals.sum() / np.maximum(totals, np.finfo(np.float64).tiny) / len(totals)
 
-    def _set_up_net(self, inputs, n_rows, weight):
+    def _set_up_net(self, inputs, weight):
         """Build a head with fresh weights, and the net that trains it."""
         codes = inputs
         if self._strategy != "frozen":
@@ -520,7 +619,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         mean = mean_of(codes, weight)
         head.use_units(mean, spread_of(codes, mean, weight))
         self._n_inputs = inputs.shape[1]
-        self._settings = self._resolve_settings(n_rows)
+        self._settings = self._resolve_settings(len(inputs))
         self.net_ = self._make_net(head, inputs.dtype)
         self.module_ = self.net_.module_
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
@@ -538,8 +637,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         encoder = None if self._strategy == "frozen" else _last(self.encoder_).module_
         return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
 
-    def _continue(self, X, y):
-        """Make a new net around the fitted network, and return the numbers of classes."""
+    def _check_same_network(self):
+        """Raise an error where going on would ignore that another network is asked for now."""
         for name, fitted in (
             ("strategy", self._strategy),
             ("hidden_layer_sizes", self._head["hidden_layer_sizes"]),
@@ -552,44 +651,41 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                     "training goes on with that network. Use fit with warm_start=False to train "
                     "a new one."
                 )
-        unknown = np.setdiff1d(y, self.classes_).tolist()
-        if unknown:
-            raise ValueError(
-                f"y has labels that the fitted network does not know: {unknown}. It knows "
-                f"{self.classes_.tolist()}; use warm_start=False to train a new one."
-            )
-        self._seed = _runtime.make_seed(self.random_state)
-        self._settings = self._resolve_settings(len(X))
+
+    def _follow_settings(self):
+        """Make a new net around the fitted network if settings of training have changed."""
+        changed = {name: getattr(self, name) for name in SETTINGS}
+        if not changed.items() <= self._settings.items():
+            self._settings = {**self._settings, **changed}
+            self._renew_net()
+
+    def _renew_net(self):
+        """Make a new net, with the kept settings, around the fitted network."""
         self.net_ = self._make_net(self.module_.head, _net.dtype_of(self.module_))
         self.module_ = self.net_.module_
-        return np.searchsorted(self.classes_, y)
 
-    def _train(self, rows):
+    def _train(self, rows, valid, max_epochs):
         """Train the net on rows and note how the losses went."""
-        net, valid = self.net_, None
-        if self.early_stopping:
-            # Not the net's generator: with the same seed, the same rows are held out again.
-            generator = _runtime.make_generator(self._seed)
-            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
-        n_epochs = _net.resolve_max_epochs(self.max_epochs, len(rows.index), net)
+        net = self.net_
+        first = len(net.history)
+        n_epochs = _net.resolve_max_epochs(max_epochs, len(rows.index), net)
         stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
         converged = net.train(rows, valid, stopping, verbose=self.verbose)
-        self.loss_curve_ = np.append(self.loss_curve_, net.history[:, "train_loss"])
+        self.loss_curve_ = np.append(self.loss_curve_, net.history[first:, "train_loss"])
         self.n_iter_ = len(self.loss_curve_)
         if valid is not None or self.validation_curve_ is not None:
-            self._note_validation(valid is not None)
+            curve = net.history[first:, net.monitored] if valid else []
+            self._note_validation(np.array(curve))
         return converged
 
-    def _note_validation(self, has_curve):
+    def _note_validation(self, curve):
         """Lengthen the validation curve to that of the loss; nan where nothing was held out."""
-        curve = np.full(len(self.net_.history), np.nan)
-        if has_curve:
-            curve = np.array(self.net_.history[:, self.net_.monitored])
-            curve = 1 - curve if self._settings["judge"] == "accuracy" else curve
-        before = self.validation_curve_
-        if before is None:
-            before = np.full(self.n_iter_ - len(curve), np.nan)
-        self.validation_curve_ = np.append(before, curve)
+        if self._settings["judge"] == "accuracy":
+            curve = 1 - curve
+        before = np.empty(0) if self.validation_curve_ is None else self.validation_curve_
+        self.validation_curve_ = np.full(self.n_iter_, np.nan)
+        self.validation_curve_[: len(before)] = before
+        self.validation_curve_[self.n_iter_ - len(curve) :] = curve
 
     def __getstate__(self):
         state = super().__getstate__().copy()
@@ -641,15 +737,15 @@ def _seeded_clone(encoder, rng):
     return encoder.set_params(**seeds)
 
 
-def _check_labels(y):
+def _check_labels(y, name="y"):
     """Return labels as an array; one that is missing is an error."""
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fO" and any(map(_is_missing, y)):
         raise ValueError(
-            "y contains NaN or None: leave rows whose label is unknown out of X and y, and pass "
-            "them as X_unlabeled."
+            f"{name} contains NaN or None: leave rows whose label is unknown out of X and y, and "
+            "pass them as X_unlabeled."
         )
-    assert_all_finite(y, input_name="y")
+    assert_all_finite(y, input_name=name)
     check_classification_targets(y)
     return y
 

@@ -384,9 +384,12 @@ class Net(NeuralNet):
 
     @contextmanager
     def restored_on_error(self):
-        """Give the net its weights, optimiser and history back if the enclosed code fails."""
+        """Give the net what it was back if the enclosed code fails.
+
+        That is its weights, optimiser, history and random numbers; callbacks of skorch keep theirs.
+        """
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
-        n_epochs = len(self.history)
+        n_epochs, drawn = len(self.history), self.generator.get_state()
         try:
             yield
         except BaseException:
@@ -394,6 +397,7 @@ class Net(NeuralNet):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
+            self.generator.set_state(drawn)
             self._clean_up()
             raise
 
