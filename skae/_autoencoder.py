@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae import _net, _runtime
+from skae import _net, _progress, _runtime
 from skae._codes import dead_codes, name_codes
 from skae._moments import (
     blocks_of,
@@ -57,7 +57,12 @@ SETTINGS = (
 OBJECTIVE = SETTINGS[:6]
 
 
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AutoencoderTransformer(
+    _progress.CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Nonlinear dimensionality reduction by an autoencoder.
 
     An encoder network maps each row to ``n_components`` codes, a decoder network maps the codes
@@ -198,7 +203,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     explained_variance_ratio_ : ndarray of shape (n_components,)
         With ``components_``: the same as shares of the variance of X.
     best_loss_ : float
-        Lowest value of the validation curve, or of the loss curve if there is none.
+        Lowest value of the validation curve, or of the loss curve if there is none; epochs of
+        ``alpha_warmup`` do not count, unless there are no others.
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
@@ -383,26 +389,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             finite. The estimator is then as it was before.
         """
         with _unchanged_on_error(self):
-            continues = self.warm_start and hasattr(self, "net_")
-            X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
-            mean = mean_of(X, weight)
-            if continues:
-                self._check_objective()
-                self._check_same_network()
-                self._settings = self._resolve_settings(len(X))
-                self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
-            else:
-                self._start(X, mean, weight)
-            rows, valid = _net.make_rows(X, weight, shuffle=True), None
-            if self.early_stopping:
-                # Not the net's generator: with the same seed, the same rows are held out again.
-                generator = _runtime.make_generator(self._settings["seed"])
-                rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
-            if self.pretrain is not None and not continues:
-                self._pretrain(rows, valid)
-            converged = self._train(rows, valid, self.max_epochs)
-            self.mean_, self._weight_seen = mean, total
-            self._find_principal_axes(X, weight, total)
+            converged, some_rows = self._fit(X, y, sample_weight)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
@@ -411,8 +398,37 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
-        self._warn_of_dead_codes(X[sample_of(X, weight)])
+        self._warn_of_dead_codes(some_rows)
         return self
+
+    @_progress.with_callbacks
+    def _fit(self, X, y, sample_weight):
+        """Return whether training ended by itself, and some of the rows."""
+        continues = self.warm_start and hasattr(self, "net_")
+        X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
+        mean = mean_of(X, weight)
+        if continues:
+            self._check_objective()
+            self._check_same_network()
+            self._settings = self._resolve_settings(len(X))
+            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+        else:
+            self._start(X, mean, weight)
+        self.mean_, self._weight_seen = mean, total
+        rows, valid = _net.make_rows(X, weight, shuffle=True), None
+        if self.early_stopping:
+            # Not the net's generator: with the same seed, the same rows are held out again.
+            generator = _runtime.make_generator(self._settings["seed"])
+            rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
+        if self.pretrain is not None and not continues:
+            self._pretrain(rows, valid)
+        stopping = self._stopping(rows, self.net_)
+        task = _progress.begin_fit(self, stopping.max_epochs, X, y, weight)
+        converged = self._train(rows, valid, stopping, task)
+        self._find_principal_axes(X, weight, total)
+        if task is not None:
+            task.end()
+        return converged, X[sample_of(X, weight)]
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -455,7 +471,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 self._check_objective()
                 self._check_same_network()
                 self._follow_settings()
-            self._train(_net.make_rows(X, weight), None, max_epochs=1)
+            rows = _net.make_rows(X, weight)
+            self._train(rows, None, self._stopping(rows, self.net_, max_epochs=1))
             self._weight_seen += total
             self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
             self._find_principal_axes(X, weight, total)
@@ -676,7 +693,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.net_ = self._make_net(module, X.dtype)
         if self._uses_standard_units:
             module.use_units(mean, spread_of(X, mean, weight))
-        self.loss_curve_, self.validation_curve_ = np.empty(0), None
+        self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan
 
     def _check_objective(self):
         """Raise an error if what is to be minimised is not known or does not go together."""
@@ -835,12 +852,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_epochs = _net.resolve_max_epochs(max_epochs or self.max_epochs, len(rows.index), net)
         return _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
 
-    def _train(self, rows, valid, max_epochs):
+    def _train(self, rows, valid, stopping, task=None):
         """Train the net on rows and note how the losses went."""
         net = self.net_
-        stopping = self._stopping(rows, net, max_epochs)
         first = len(net.history)
-        converged = net.train(rows, valid, stopping, verbose=self.verbose)
+        converged = net.train(rows, valid, stopping, self.verbose, task)
         curve = net.history[first:, "train_loss"]
         self.loss_curve_ = monitored = np.append(self.loss_curve_, curve)
         self.n_iter_ = len(self.loss_curve_)
@@ -849,7 +865,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             before = np.full(self.n_iter_ - len(curve), np.nan) if before is None else before
             curve = net.history[first:, "valid_loss"] if valid else np.full(len(curve), np.nan)
             self.validation_curve_ = monitored = np.append(before, curve)
-        self.best_loss_ = float(np.nanmin(monitored))
+        # As weights are kept: losses before alpha had its size are comparable with no others.
+        n_lighter = max(0, min(self.alpha_warmup - first, len(curve) - 1))
+        comparable = monitored[len(monitored) - len(curve) + n_lighter :]
+        if self.alpha_warmup == 0 or first > self.alpha_warmup or np.isnan(comparable).all():
+            comparable = np.append(comparable, self.best_loss_)
+        self.best_loss_ = float(np.fmin.reduce(comparable))
         return converged
 
     def _find_principal_axes(self, X, weight, total):

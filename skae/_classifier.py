@@ -2,7 +2,9 @@
 
 import copy
 import warnings
+from contextlib import nullcontext
 from numbers import Integral, Real
+from types import FunctionType
 
 import numpy as np
 from scipy.special import softmax
@@ -28,7 +30,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skae import _head, _net, _runtime
+from skae import _head, _net, _progress, _runtime
 from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
 from skae._moments import check_weight, mean_of, spread_of
 from skae.architectures import _check_counts
@@ -40,7 +42,7 @@ __all__ = ["PretrainedEncoderClassifier"]
 SETTINGS = ("lr", "encoder_lr", "optimizer", "batch_size", "callbacks", "device")
 
 
-class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
+class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Classification with few labels: an encoder that knows the data, and a head.
 
     An autoencoder learns from rows without labels what they are like. Its encoder, with a few
@@ -286,28 +288,11 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             fitted but not wrapped in a ``FrozenEstimator``, does not go with X or the strategy, or
             if the loss stops being finite. The estimator is then as it was before.
         """
+        starts = not (self.warm_start and hasattr(self, "net_"))
+        if X_unlabeled is not None and self.strategy != "scratch" and starts:
+            self._warn_of_unused_rows()
         with _unchanged_on_error(self):
-            continues = self.warm_start and hasattr(self, "net_")
-            rows, X, y, weight = self._check_training_rows(X, y, sample_weight, not continues)
-            X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
-            if continues:
-                self._check_same_network()
-                self._seed = _runtime.make_seed(self.random_state)
-                self._settings = self._resolve_settings(len(X))
-                self._renew_net()
-            else:
-                self.classes_ = np.unique(y)
-                self._start(rows, X, weight, X_unlabeled)
-            y = self._number_labels(y)
-            inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
-            if not continues:
-                self._set_up_net(inputs, weight)
-            rows, valid = _head.make_labelled_rows(inputs, y, weight, shuffle=True), None
-            if self.early_stopping:
-                # Not the net's generator: with the same seed, the same rows are held out again.
-                generator = _runtime.make_generator(self._seed)
-                rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
-            converged = self._train(rows, valid, self.max_epochs)
+            converged = self._fit(X, y, sample_weight, X_unlabeled, starts)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and training still improves by more than "
@@ -317,6 +302,34 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                 stacklevel=3,  # past the decorator
             )
         return self
+
+    @_progress.with_callbacks
+    def _fit(self, X, y, sample_weight, X_unlabeled, starts):
+        """Return whether training ended by itself."""
+        rows, X, y, weight = self._check_training_rows(X, y, sample_weight, starts)
+        X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
+        task = _progress.begin_fit(self, 1 + (starts and self._fits_encoder()), X, y, weight)
+        if starts:
+            self.classes_ = np.unique(y)
+            self._start(rows, X, weight, X_unlabeled, task)
+        else:
+            self._check_same_network()
+            self._seed = _runtime.make_seed(self.random_state)
+            self._settings = self._resolve_settings(len(X))
+            self._renew_net()
+        y = self._number_labels(y)
+        inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+        if starts:
+            self._set_up_net(inputs, weight)
+        rows, valid = _head.make_labelled_rows(inputs, y, weight, shuffle=True), None
+        if self.early_stopping:
+            # Not the net's generator: with the same seed, the same rows are held out again.
+            generator = _runtime.make_generator(self._seed)
+            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
+        converged = self._train(rows, valid, self.max_epochs, task)
+        if task is not None:
+            task.end()
+        return converged
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -479,30 +492,44 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             )
         return np.array([numbers[label] for label in y])
 
-    def _start(self, rows, X, weight, X_unlabeled=None):
+    def _warn_of_unused_rows(self):
+        """Warn if the encoder is one that no rows reach."""
+        if isinstance(self.encoder, FrozenEstimator):
+            warnings.warn(
+                "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not fitted "
+                "again: fit the encoder on these rows before, or pass it unfitted.",
+                UserWarning,
+                stacklevel=4,  # past fit and its decorator
+            )
+
+    def _fits_encoder(self):
+        """Tell whether all of the encoder is to be fitted here."""
+        return self.strategy != "scratch" and not isinstance(self.encoder, FrozenEstimator)
+
+    def _start(self, rows, X, weight, X_unlabeled=None, task=None):
         """Fit the encoder, or copy it."""
         self._strategy = self.strategy
         self._seed = _runtime.make_seed(self.random_state)
         self._check_head()
-        encoder = AutoencoderTransformer() if self.encoder is None else self.encoder
+        encoder = self._resolve_encoder()
         self._check_encoder(encoder)
+        self._encoder = clone(encoder)  # only to know it again; what is frozen is not copied
         rng = np.random.RandomState(self._seed % 2**32)
         if isinstance(encoder, FrozenEstimator):
             self.encoder_ = copy.deepcopy(encoder.estimator)
-            if X_unlabeled is not None and self._strategy != "scratch":
-                warnings.warn(
-                    "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not "
-                    "fitted again: fit the encoder on these rows before, or pass it unfitted.",
-                    UserWarning,
-                    stacklevel=4,  # past the decorator
-                )
         else:
             self.encoder_ = _seeded_clone(encoder, rng)
-            self._fit_encoder(X, weight, X_unlabeled)
+            is_heard = task is not None and self._fits_encoder()
+            with task.passed_on("fit-encoder", self.encoder_) if is_heard else nullcontext():
+                self._fit_encoder(X, weight, X_unlabeled)
         if self._strategy == "scratch":
             self._renew_encoder(rows, X, weight, rng)
         if self._strategy != "frozen":
             _last(self.encoder_)._set_dtype(X.dtype)
+
+    def _resolve_encoder(self):
+        """Return the encoder that is asked for."""
+        return AutoencoderTransformer() if self.encoder is None else self.encoder
 
     def _check_head(self):
         """Raise an error if there can be no such head."""
@@ -639,6 +666,12 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
+        if not _is_alike(self._resolve_encoder(), self._encoder):
+            raise ValueError(
+                "encoder is another one now than the one that the network was fitted with, and "
+                "training goes on with that network. Use fit with warm_start=False to train a new "
+                "one."
+            )
         for name, fitted in (
             ("strategy", self._strategy),
             ("hidden_layer_sizes", self._head["hidden_layer_sizes"]),
@@ -664,13 +697,16 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         self.net_ = self._make_net(self.module_.head, _net.dtype_of(self.module_))
         self.module_ = self.net_.module_
 
-    def _train(self, rows, valid, max_epochs):
+    def _train(self, rows, valid, max_epochs, task=None):
         """Train the net on rows and note how the losses went."""
         net = self.net_
         first = len(net.history)
         n_epochs = _net.resolve_max_epochs(max_epochs, len(rows.index), net)
         stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
-        converged = net.train(rows, valid, stopping, verbose=self.verbose)
+        part = task and task.begin_part("train", n_epochs)
+        converged = net.train(rows, valid, stopping, self.verbose, part)
+        if part is not None:
+            part.end()
         self.loss_curve_ = np.append(self.loss_curve_, net.history[first:, "train_loss"])
         self.n_iter_ = len(self.loss_curve_)
         if valid is not None or self.validation_curve_ is not None:
@@ -696,6 +732,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
+            # A shallow copy would train the weights of the original.
+            self.encoder_ = copy.deepcopy(self.encoder_)
             head = _head.build_head(**self._head)
             _net.set_weights(head, state["module_"])
             self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
@@ -724,6 +762,25 @@ def _is_fitted(encoder):
     except NotFittedError:
         return False
     return True
+
+
+def _is_alike(one, other):
+    """Tell whether two encoders, or parts of them, have the same parameters and weights."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, BaseEstimator):
+        return _is_alike(one.__getstate__(), other.__getstate__())
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_is_alike(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_is_alike, one, other))
+    if isinstance(one, (np.ndarray, float)):
+        return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
+    if isinstance(one, (str, Integral, type, FunctionType)):
+        return one == other
+    return True  # of one type, and nothing else is known about comparing them
 
 
 def _seeded_clone(encoder, rng):

@@ -5,6 +5,7 @@ rules, and batched inference.
 """
 
 import copy
+import inspect
 import sys
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
@@ -18,6 +19,7 @@ from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
 from skae._objective import Objective
+from skae._progress import show_progress
 from skae._runtime import as_tensor, few_threads, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
@@ -261,18 +263,6 @@ class Batches:
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
 
 
-def show_progress(epoch, max_epochs, losses, is_last):
-    """Show one line on standard error: rewritten on a terminal, its last state in a log."""
-    if not (is_last or sys.stderr.isatty()):
-        return
-    bar = "#" * (20 * epoch // max_epochs)
-    line = f"epoch {epoch:>4}/{max_epochs} [{bar:.<20}]"
-    for name in ("train_loss", "valid_loss"):
-        if name in losses:
-            line += f"  {name} {losses[name]:.6g}"
-    print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
-
-
 @contextmanager
 def weighted_rows(batch_norms, weight):
     """Let batch normalisation know the weights of the rows that it is about to see."""
@@ -317,7 +307,7 @@ class Net(NeuralNet):
         self.generator = generator
         self.n_features = n_features
 
-    def train(self, rows, valid, stopping, verbose=0):
+    def train(self, rows, valid, stopping, verbose=0, task=None):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
 
         Parameters
@@ -330,11 +320,14 @@ class Net(NeuralNet):
             When to end.
         verbose : int, default=0
             Whether to show a progress line.
+        task : skae._progress.Task or None, default=None
+            What epochs are parts of, if anyone is to hear of them.
 
         Returns
         -------
         bool
-            Whether training ended for lack of progress rather than for lack of epochs.
+            Whether training ended for lack of progress, or because a listener to ``task`` wanted
+            so, rather than for lack of epochs.
 
         Raises
         ------
@@ -347,7 +340,7 @@ class Net(NeuralNet):
             for flat in self.flats_:
                 flat.link()
             self.notify("on_train_begin", X=rows.X, y=None)
-            converged = self._train_epochs(rows, valid, stopping, verbose)
+            converged = self._train_epochs(rows, valid, stopping, verbose, task)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
             self._check_finite(self.validation_step(batch)["loss"].item())
@@ -355,13 +348,14 @@ class Net(NeuralNet):
         self._clean_up()
         return converged
 
-    def _train_epochs(self, rows, valid, stopping, verbose):
+    def _train_epochs(self, rows, valid, stopping, verbose, task):
         max_epochs, n_iter_no_change, tol = stopping
         if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
             tol *= LBFGS_TOL
         monitored = "train_loss" if valid is None else self.monitored
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
+            part = task and task.begin_part("epoch")
             self.fit_loop((rows, valid), epochs=1)
             loss = self.history[-1][monitored]
             first = first or loss
@@ -373,14 +367,15 @@ class Net(NeuralNet):
                 best = loss
                 if valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
-            is_last = epoch == max_epochs or idle == n_iter_no_change
+            converged = idle == n_iter_no_change or (part is not None and part.end())
+            is_last = converged or epoch == max_epochs
             if verbose:
                 show_progress(epoch, max_epochs, self.history[-1], is_last)
             if is_last:
                 break
         if best_weights is not None:
             self.module_.load_state_dict(best_weights)
-        return idle == n_iter_no_change
+        return converged
 
     @contextmanager
     def restored_on_error(self):
@@ -759,9 +754,11 @@ def initialize_net(
     if isinstance(optimizer, str):
         optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
     if weight_decay is not None:
-        if is_lbfgs(optimizer):
+        known = inspect.signature(optimizer).parameters.values()
+        if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
+            name = getattr(optimizer, "__name__", repr(optimizer))
             raise ValueError(
-                f"weight_decay={weight_decay} is not known to L-BFGS: use weight_decay=None or "
+                f"weight_decay={weight_decay} is not known to {name}: use weight_decay=None or "
                 "another optimizer."
             )
         options = {**options, "weight_decay": weight_decay}
