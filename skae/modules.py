@@ -165,7 +165,8 @@ class Autoencoder(nn.Module):
             # Zeros have no direction, and a gradient without bound: they go to the first axis.
             is_zero = encoded.norm(dim=1, keepdim=True) < 1e-4
             first = torch.eye(1, encoded.shape[1], dtype=encoded.dtype, device=encoded.device)
-            return F.normalize(encoded + is_zero * first, dim=1)
+            size = encoded.detach().abs().amax(dim=1, keepdim=True).clamp_min(1.0)
+            return F.normalize(encoded / size + is_zero * first, dim=1)  # no square overflows
         return encoded.chunk(2, dim=1)[0] if self.latent == "gaussian" else encoded
 
     def encode(self, X):
