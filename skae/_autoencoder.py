@@ -23,6 +23,7 @@ from skae import _net, _progress, _runtime
 from skae._codes import dead_codes, name_codes
 from skae._moments import (
     blocks_of,
+    check_no_overflow,
     check_weight,
     mean_of,
     n_directions,
@@ -513,7 +514,8 @@ class AutoencoderTransformer(
             If the number of columns is not ``n_components_``.
         """
         check_is_fitted(self)
-        codes = check_array(_runtime.as_array(X), dtype=[np.float64, np.float32], order="C")
+        codes = _runtime.as_array(X)
+        codes = check_array(codes, dtype=[np.float64, np.float32], order="C", input_name="X")
         if codes.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but inverse_transform takes codes, as transform "
@@ -634,6 +636,7 @@ class AutoencoderTransformer(
         for block in blocks_of(X):
             difference = X[block].astype(np.float64) - self._reconstruct(X[block])
             errors[block] = np.einsum("ij,ij->i", difference, difference)
+        check_no_overflow(errors.sum(), X)
         return errors
 
     def _check_rows(self, X, reset=False):

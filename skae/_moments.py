@@ -35,11 +35,22 @@ def mean_of(X, weight):
 def variances_of(X, mean, weight):
     """Return each column's weighted mean square around ``mean``; 0 where it is rounding only."""
     total = np.zeros(X.shape[1])
-    for block in blocks_of(X):
-        squares = (X[block].astype(np.float64) - mean) ** 2
-        total += squares.sum(axis=0) if weight is None else weight[block] @ squares
-    variances = total / (len(X) if weight is None else weight.sum())
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
+        for block in blocks_of(X):
+            squares = (X[block].astype(np.float64) - mean) ** 2
+            total += squares.sum(axis=0) if weight is None else weight[block] @ squares
+        variances = total / (len(X) if weight is None else weight.sum())
+        check_no_overflow(variances.sum(), X)
     return np.where(variances > rounding_of(mean, X), variances, 0.0)
+
+
+def check_no_overflow(squares, X):
+    """Raise an error if sums of squares of what is in X are not finite."""
+    if not np.isfinite(squares).all():
+        raise ValueError(
+            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
+            "X, for example with MaxAbsScaler."
+        )
 
 
 def rounding_of(mean, X):
@@ -53,15 +64,8 @@ def spread_of(X, mean, weight):
     It only has to be of the right size, so that a few thousand rows of a long X will do.
     """
     some = sample_of(X, weight)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
-        spread = np.sqrt(
-            variances_of(X[some], mean, None if weight is None else weight[some]).mean()
-        )
-    if not np.isfinite(spread):
-        raise ValueError(
-            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
-            "X, for example with MaxAbsScaler."
-        )
+    variances = variances_of(X[some], mean, None if weight is None else weight[some])
+    spread = np.sqrt(variances.mean())
     return spread if spread > 0 else 1.0
 
 
