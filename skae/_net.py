@@ -517,22 +517,54 @@ class Net(NeuralNet):
         -------
         ndarray of shape (n_samples, n_outputs)
             In the dtype of X.
+
+        Raises
+        ------
+        MemoryError
+            If the memory does not do for a batch; a quarter of the rows at a time is tried, down
+            to single ones.
+        ValueError
+            If a result is not finite.
         """
         module = self.module_
         rows, weight = as_tensor(X), next(module.parameters())
         dtype = torch.promote_types(weight.dtype, rows.dtype)
         if dtype != weight.dtype:
             module = copy.deepcopy(module).to(dtype)
-        slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // self.widest_))
+        batch_size = max(1, min(len(X), INFERENCE_ELEMENTS // self.widest_))
         copies = not keeps_units(module)  # others might write to what they are given
         draws = seeded(make_generator(0)) if self.may_draw_ else nullcontext()
-        function, output = getattr(module.eval(), method), None
-        with torch.inference_mode(), few_threads(self.n_products_, slices[0].stop), draws:
-            for batch in slices:
-                values = function(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
-                if output is None:
-                    output = np.empty((len(X), values.shape[1]), X.dtype)
-                output[batch] = values
+        function, output, start = getattr(module.eval(), method), None, 0
+        with torch.inference_mode(), few_threads(self.n_products_, batch_size), draws:
+            while start < len(X):
+                # Batches of equal length, so that none is of a few rows.
+                batch = batch_slices(len(X) - start, batch_size)[0]
+                batch = slice(start, start + batch.stop)
+                try:
+                    values = function(rows[batch].to(weight.device, dtype, copy=copies))
+                    values = values.cpu().numpy()
+                    if output is None:
+                        output = np.empty((len(X), values.shape[1]), X.dtype)
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if batch_size == 1:
+                        raise MemoryError(
+                            f"The memory does not do to {method} {len(X)} rows of {X.shape[1]} "
+                            f"columns, not even one at a time, on device={weight.device.type!r}: "
+                            f"{error}. Pass fewer rows at once, or free memory."
+                        ) from error
+                    batch_size = max(1, batch_size // 4)
+                    continue
+                with np.errstate(over="ignore"):  # is an error below
+                    output[batch] = values
+                if not np.isfinite(output[batch]).all():
+                    raise ValueError(
+                        f"{method} gave values that are not finite for rows with values up to "
+                        f"{np.abs(X[batch]).max():.3g} in size. Rows should be like those "
+                        "of fit; look for outliers or another unit."
+                    )
+                start = batch.stop
         return output
 
     def _clear_gradients(self):
@@ -788,6 +820,13 @@ def initialize_net(
         **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def is_out_of_memory(error):
+    """Tell whether an error says that memory is exhausted; torch has no class for all of them."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    )
 
 
 def may_draw(module):
