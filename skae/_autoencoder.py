@@ -634,8 +634,10 @@ class AutoencoderTransformer(
         """Return the squared error of each row, summed over columns, block by block."""
         errors = np.empty(len(X))
         for block in blocks_of(X):
-            difference = X[block].astype(np.float64) - self._reconstruct(X[block])
-            errors[block] = np.einsum("ij,ij->i", difference, difference)
+            output = self._reconstruct(X[block])
+            with np.errstate(over="ignore"):  # is an error below
+                difference = X[block].astype(np.float64) - output
+                errors[block] = np.einsum("ij,ij->i", difference, difference)
         check_no_overflow(errors.sum(), X)
         return errors
 

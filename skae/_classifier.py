@@ -643,12 +643,12 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             "seed": self._seed,
         }
         head = _head.build_head(**self._head)
-        mean = mean_of(codes, weight)
-        head.use_units(mean, spread_of(codes, mean, weight))
         self._n_inputs = inputs.shape[1]
         self._settings = self._resolve_settings(len(inputs))
         self.net_ = self._make_net(head, inputs.dtype)
         self.module_ = self.net_.module_
+        mean = mean_of(codes, weight)
+        head.use_units(mean, spread_of(codes, mean, weight))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
     def _resolve_settings(self, n_rows):

@@ -55,7 +55,8 @@ def check_no_overflow(squares, X):
 
 def rounding_of(mean, X):
     """Return the variance of each column that rounding alone makes."""
-    return (10 * np.finfo(X.dtype).eps * mean) ** 2
+    with np.errstate(over="ignore"):
+        return (10 * np.finfo(X.dtype).eps * mean) ** 2
 
 
 def spread_of(X, mean, weight):

@@ -260,3 +260,8 @@ def test_scores_that_overflow_are_an_error():
     for score in (FITTED.score, FITTED.score_samples):
         with pytest.raises(ValueError, match=r"values up to 1e\+200 .* overflows: scale X"):
             score(np.full((2, 4), 1e200))
+
+
+def test_a_head_takes_codes_that_float32_cannot_hold():
+    clf = classifier(strategy="finetune").fit(X * 1e40, y)
+    assert np.isfinite(clf.predict_proba(X * 1e40)).all()
