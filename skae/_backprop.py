@@ -15,6 +15,9 @@ Results go into memory that is allocated once. Other networks are trained with a
 hold the two to the same gradients.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import nn
 
@@ -32,6 +35,21 @@ ACTIVATIONS = {
 }
 
 
+class Layer(NamedTuple):
+    """A layer ``y = f(x W' + b)`` and the memory that its results go into."""
+
+    W: torch.Tensor
+    Wt: torch.Tensor
+    b: torch.Tensor
+    weight_grad: torch.Tensor
+    bias_grad: torch.Tensor
+    activate: Callable | None
+    multiply: Callable | None
+    y: torch.Tensor
+    d: torch.Tensor
+    dt: torch.Tensor
+
+
 class Backprop:
     """Loss and gradients of a plain network for one batch at a time.
 
@@ -47,20 +65,19 @@ class Backprop:
 
     def __init__(self, module, loss, n_rows):
         self.loss = loss
-        self.layers, self.activations = [], []
+        self.parts, self.layers = [], {}
         for parameter in module.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
         for step in [*module.encoder, *module.decoder]:
             if isinstance(step, nn.Linear):
-                self.layers.append((step.weight, step.bias, step.weight.grad, step.bias.grad))
-                self.activations.append(None)
+                W, b = step.weight.detach(), step.bias.detach()
+                buffers = W.new_empty(2, n_rows, len(W))
+                self.parts.append(
+                    [(W, W.t(), b, step.weight.grad, step.bias.grad), (None, None), buffers]
+                )
             else:
-                self.activations[-1] = ACTIVATIONS[type(step)]
-        self.buffers = [
-            [weight.new_empty(n_rows, len(weight)) for weight, *_ in self.layers] for _ in range(2)
-        ]
-        self.views = {}
+                self.parts[-1][1] = ACTIVATIONS[type(step)]
 
     @torch.no_grad()
     def __call__(self, inputs, target, weight=None):
@@ -79,37 +96,39 @@ class Backprop:
         torch.Tensor
             The mean loss, a scalar.
         """
-        outputs, deltas = self._views(len(target))
-        layers = list(zip(self.layers, self.activations, [inputs, *outputs[:-1]], outputs, deltas))
-
-        for (W, b, _, _), activation, x, y, _ in layers:
-            torch.addmm(b, x, W.t(), out=y)
-            if activation:
-                activation[0](y)
+        layers = self._layers(len(target))
+        xs = [inputs, *(layer.y for layer in layers)]
+        for layer, x in zip(layers, xs):
+            y = torch.addmm(layer.b, x, layer.Wt, out=layer.y)
+            if layer.activate:
+                layer.activate(y)
 
         scale = 1 / target.numel()
         if weight is not None:
             scale = (weight / (weight.sum() * target.shape[1])).unsqueeze(1)
-        d = GRADIENTS[self.loss](y, target, scale, out=deltas[-1])
+        d = GRADIENTS[self.loss](y, target, scale, out=layer.d)
         if self.loss == "mse" and weight is None:  # d is 2 (y - target) / n, so no second pass
             loss = d.ravel().dot(d.ravel()) * (target.numel() / 4)
         else:
             loss = mean_loss(self.loss, y, target, weight)
 
-        for i, ((W, _, dW, db), activation, x, y, d) in reversed(list(enumerate(layers))):
-            if activation:
-                activation[1](d, y)
-            torch.mm(d.t(), x, out=dW)
-            torch.sum(d, dim=0, out=db)
+        for i, layer in reversed(list(enumerate(layers))):
+            if layer.multiply:
+                layer.multiply(layer.d, layer.y)
+            torch.mm(layer.dt, xs[i], out=layer.weight_grad)
+            torch.sum(layer.d, dim=0, out=layer.bias_grad)
             if i > 0:
-                torch.mm(d, W, out=deltas[i - 1])
+                torch.mm(layer.d, layer.W, out=layers[i - 1].d)
         return loss
 
-    def _views(self, n_rows):
-        """Return the first rows of the buffers; there are two lengths of batches at most."""
-        if n_rows not in self.views:
-            self.views[n_rows] = [[buffer[:n_rows] for buffer in half] for half in self.buffers]
-        return self.views[n_rows]
+    def _layers(self, n_rows):
+        """Return the layers with memory for so many rows; batches have two lengths at most."""
+        if n_rows not in self.layers:
+            self.layers[n_rows] = [
+                Layer(*weights, *activation, y[:n_rows], d[:n_rows], d[:n_rows].t())
+                for weights, activation, (y, d) in self.parts
+            ]
+        return self.layers[n_rows]
 
 
 def is_plain(module, loss):

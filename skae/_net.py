@@ -470,12 +470,14 @@ class Net(NeuralNet):
         listening = self._listening("on_batch_begin", "on_batch_end")
         # One tensor for all losses: to fetch each is slow, to keep each fragments the memory.
         losses = torch.empty(3, len(iterator), **iterator.to)
+        losses[1] = torch.tensor([batch.stop - batch.start for batch in iterator.slices])
         for i, batch in enumerate(iterator):
             if listening:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             losses[0, i] = loss = step["loss"].detach()
-            losses[1, i] = len(batch[0]) if batch[1] is None else batch[1].sum()
+            if batch[1] is not None:
+                losses[1, i] = batch[1].sum()
             if "error" in step:
                 losses[2, i] = step["error"]
             if listening:
