@@ -390,7 +390,7 @@ class AutoencoderTransformer(
             finite. The estimator is then as it was before.
         """
         with _unchanged_on_error(self):
-            converged, some_rows = self._fit(X, y, sample_weight)
+            converged, some_rows, codes = self._fit(X, y, sample_weight)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
@@ -399,12 +399,12 @@ class AutoencoderTransformer(
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
-        self._warn_of_dead_codes(some_rows)
+        self._warn_of_dead_codes(some_rows, codes)
         return self
 
     @_progress.with_callbacks
     def _fit(self, X, y, sample_weight):
-        """Return whether training ended by itself, and some of the rows."""
+        """Return whether training ended by itself, and some of the rows with their codes."""
         continues = self.warm_start and hasattr(self, "net_")
         X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
         mean = mean_of(X, weight)
@@ -429,7 +429,8 @@ class AutoencoderTransformer(
         self._find_principal_axes(X, weight, total)
         if task is not None:
             task.end()
-        return converged, X[sample_of(X, weight)]
+        some_rows = X[sample_of(X, weight)]
+        return converged, some_rows, self.net_.apply("encode", some_rows)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -564,11 +565,13 @@ class AutoencoderTransformer(
         check_is_fitted(self)
         X = self._check_rows(X)
         weight = check_weight(sample_weight, X)
-        mse = np.average(self._squared_errors(X), weights=weight)
-        total = variances_of(X, self.mean_, weight).sum()
-        return (
-            float(1 - mse / total) if total > 0 else float(mse <= rounding_of(self.mean_, X).sum())
-        )
+        errors, total = self._squared_errors(X), variances_of(X, self.mean_, weight).sum()
+        with np.errstate(over="ignore"):  # is an error below
+            mse = np.average(errors, weights=weight)
+        check_no_overflow(mse, X)
+        if total > 0:
+            return float(1 - mse / total)
+        return float(mse <= rounding_of(self.mean_, X).sum())
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row: lower is more abnormal.
@@ -638,7 +641,7 @@ class AutoencoderTransformer(
             with np.errstate(over="ignore"):  # is an error below
                 difference = X[block].astype(np.float64) - output
                 errors[block] = np.einsum("ij,ij->i", difference, difference)
-        check_no_overflow(errors.sum(), X)
+        check_no_overflow(errors.max(), X)
         return errors
 
     def _check_rows(self, X, reset=False):
@@ -904,9 +907,9 @@ class AutoencoderTransformer(
             covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
         return covariance / (len(X) if weight is None else weight.sum())
 
-    def _warn_of_dead_codes(self, X):
+    def _warn_of_dead_codes(self, X, codes):
         """Warn if codes are the same for all rows, although the rows have use for them."""
-        dead = dead_codes(self.net_.apply("encode", X))
+        dead = dead_codes(codes)
         if not dead.any():
             return
         if np.count_nonzero(~dead) >= min(n_directions(X, self.mean_), len(dead)):

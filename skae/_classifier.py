@@ -776,7 +776,7 @@ def _is_alike(one, other):
         return one.keys() == other.keys() and all(_is_alike(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(_is_alike, one, other))
-    if isinstance(one, (np.ndarray, float)):
+    if isinstance(one, (np.ndarray, np.generic, float)):
         return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
     if isinstance(one, (str, Integral, type, FunctionType)):
         return one == other

@@ -45,8 +45,8 @@ def variances_of(X, mean, weight):
 
 
 def check_no_overflow(squares, X):
-    """Raise an error if sums of squares of what is in X are not finite."""
-    if not np.isfinite(squares).all():
+    """Raise an error if a sum of squares of what is in X is not finite."""
+    if not np.isfinite(squares):
         raise ValueError(
             f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
             "X, for example with MaxAbsScaler."
