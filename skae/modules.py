@@ -162,11 +162,12 @@ class Autoencoder(nn.Module):
         """Return the codes of rows in standard units."""
         encoded = self.encoder(Z)
         if self.latent == "sphere":
+            if not self.training:  # rows of fit are of order one; squares of others may overflow
+                encoded = encoded / encoded.abs().amax(dim=1, keepdim=True).clamp_min(1.0)
             # Zeros have no direction, and a gradient without bound: they go to the first axis.
             is_zero = encoded.norm(dim=1, keepdim=True) < 1e-4
             first = torch.eye(1, encoded.shape[1], dtype=encoded.dtype, device=encoded.device)
-            size = encoded.detach().abs().amax(dim=1, keepdim=True).clamp_min(1.0)
-            return F.normalize(encoded / size + is_zero * first, dim=1)  # no square overflows
+            return F.normalize(encoded + is_zero * first, dim=1)
         return encoded.chunk(2, dim=1)[0] if self.latent == "gaussian" else encoded
 
     def encode(self, X):

@@ -262,6 +262,12 @@ def test_scores_that_overflow_are_an_error():
             score(np.full((2, 4), 1e200))
 
 
+def test_a_direction_does_not_need_a_length_whose_square_is_finite():
+    ae = autoencoder(latent="sphere").fit(X.astype(np.float32))
+    codes = ae.transform(np.full((1, 4), 1e25, np.float32))
+    np.testing.assert_allclose(np.linalg.norm(codes), 1, rtol=1e-5)
+
+
 def test_a_head_takes_codes_that_float32_cannot_hold():
     clf = classifier(strategy="finetune").fit(X * 1e40, y)
     assert np.isfinite(clf.predict_proba(X * 1e40)).all()
