@@ -425,7 +425,8 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         rows = self._flatten(X)
         X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=False)
         logits = self.net_.apply("forward", self._inputs(rows, X))
-        return softmax(logits.astype(np.float64), axis=1)
+        with np.errstate(over="ignore"):  # of differences: their exponentials are 0
+            return softmax(logits.astype(np.float64), axis=1)
 
     def _flatten(self, X):
         """Return images or sequences as rows, if the encoder takes such."""

@@ -268,6 +268,12 @@ def test_a_direction_does_not_need_a_length_whose_square_is_finite():
     np.testing.assert_allclose(np.linalg.norm(codes), 1, rtol=1e-5)
 
 
+def test_probabilities_of_logits_far_apart_are_zero_and_one(monkeypatch):
+    clf = classifier(strategy="frozen").fit(X, y)
+    monkeypatch.setattr(clf.net_, "apply", lambda *args: np.array([[1e308, -1e308]]))
+    np.testing.assert_array_equal(clf.predict_proba(X[:1]), [[1, 0]])
+
+
 def test_a_head_takes_codes_that_float32_cannot_hold():
     clf = classifier(strategy="finetune").fit(X * 1e40, y)
     assert np.isfinite(clf.predict_proba(X * 1e40)).all()

@@ -285,9 +285,12 @@ def answer(function, *args):
             return None
 
 
-def check(function, X, meant, tolerance=1e-10):
+def check(function, X, meant, learns=False):
     """Check an answer against that for a plain copy of the same numbers."""
     found = answer(function, X)
+    tolerance = 1e-7 if learns else 1e-10
+    if learns and meant is not None and is_single(X):
+        meant = meant.astype(np.float32)  # training depends on the rounding of nearly equal rows
     if meant is None:
         assert found is None
         return
@@ -339,7 +342,7 @@ def test_learning(table, method, is_bce):
     def learn(X):
         return getattr(clone(ae), method)(X).transform(ROWS)
 
-    check(learn, X, meant, tolerance=1e-7)
+    check(learn, X, meant, learns=True)
 
 
 @given(tables(min_rows=2), st.sampled_from(["list", "float", "text", "frame", "tensor"]))
@@ -359,4 +362,4 @@ def test_learning_of_classes(table, form):
     def learn(X, y):
         return clone(clf).fit(X, y).predict_proba(ROWS)
 
-    check(lambda X: learn(X, y), X, meant, tolerance=1e-7)
+    check(lambda X: learn(X, y), X, meant, learns=True)
