@@ -3,6 +3,7 @@
 import html
 import warnings
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -32,7 +33,7 @@ from skae._moments import (
     spread_of,
     variances_of,
 )
-from skae.architectures import MLP, Architecture, build_module
+from skae.architectures import MLP, Architecture, Conv, Linear, Recurrent, build_module
 from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
 from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
 
@@ -798,6 +799,19 @@ class AutoencoderTransformer(
                 self._architecture, self.n_features_in_, self.n_components_, self._latent
             )
 
+    def _restore_module(self, weights):
+        """Return the network of the kept architecture with weights that another one had."""
+        architecture = self._architecture
+        if type(architecture) not in (MLP, Linear, Conv, Recurrent):
+            module = self._build_module()
+            _net.set_weights(module, weights)
+            return module
+        build = partial(
+            build_module, architecture, self.n_features_in_, self.n_components_, self._latent
+        )
+        lists = [value for value in vars(architecture).values() if np.ndim(value) == 1]
+        return _net.restore_module(build, weights, n_layers=max(map(len, lists), default=0))
+
     def _make_net(self, module, dtype, fallback=False, **changes):
         """Return a net with the kept settings, but for some changes, around a module."""
         parameters = {
@@ -935,8 +949,7 @@ class AutoencoderTransformer(
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
-            self.module_ = module = self._build_module()
-            _net.set_weights(module, state["module_"])
+            self.module_ = module = self._restore_module(state["module_"])
             self.net_ = self._make_net(module, _net.dtype_of(module), fallback=True)
 
     def __sklearn_tags__(self):

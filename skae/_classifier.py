@@ -644,7 +644,6 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             "seed": self._seed,
         }
         head = _head.build_head(**self._head)
-        self._n_inputs = inputs.shape[1]
         self._settings = self._resolve_settings(len(inputs))
         self.net_ = self._make_net(head, inputs.dtype)
         self.module_ = self.net_.module_
@@ -660,9 +659,11 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
 
     def _make_net(self, head, dtype, fallback=False):
         """Return a net with the kept settings around a head, and the encoder if it is trained."""
-        settings = {**self._settings, "n_features": self._n_inputs}
+        settings, encoder, n_inputs = self._settings.copy(), None, self._head["n_components"]
+        if self._strategy != "frozen":
+            encoder, n_inputs = _last(self.encoder_).module_, _last(self.encoder_).n_features_in_
+        settings["n_features"] = n_inputs
         device = _runtime.resolve_device(settings.pop("device"), dtype, fallback)
-        encoder = None if self._strategy == "frozen" else _last(self.encoder_).module_
         return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
 
     def _check_same_network(self):
@@ -735,8 +736,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         if "module_" in state:
             # A shallow copy would train the weights of the original.
             self.encoder_ = copy.deepcopy(self.encoder_)
-            head = _head.build_head(**self._head)
-            _net.set_weights(head, state["module_"])
+            head = _head.restore_head(self._head, state["module_"])
             self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
             self.module_ = self.net_.module_
 

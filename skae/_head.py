@@ -1,6 +1,7 @@
 """A classifier's network: how it is built and trained, with its encoder or behind it."""
 
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from skae._net import (
     initialize_net,
     is_lbfgs,
     make_rows,
+    restore_module,
     weighted_rows,
 )
 from skae._runtime import make_generator, seeded
@@ -113,6 +115,13 @@ def build_head(n_components, n_classes, hidden_layer_sizes, activation, seed):
     """Return a head with fresh weights; all it draws comes from the seed."""
     with seeded(make_generator(seed)):
         return Head(n_components, n_classes, hidden_layer_sizes, activation)
+
+
+def restore_head(parameters, weights):
+    """Return a head with weights that another one had, from the parameters of ``build_head``."""
+    parameters = {name: value for name, value in parameters.items() if name != "seed"}
+    n_layers = len(parameters["hidden_layer_sizes"])
+    return restore_module(partial(Head, **parameters), weights, n_layers)
 
 
 def make_classifier_net(head, encoder, *, optimizer, encoder_lr, dtype, **settings):

@@ -6,8 +6,10 @@ rules, and batched inference.
 
 import copy
 import inspect
+import math
 import sys
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -65,6 +67,12 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 #: Elements of X per batch of inference: large enough for full speed, 4 MB in float32.
 INFERENCE_ELEMENTS = 2**20
+
+#: Most numbers that a layer of a network out of a file gives for a row: 64 MB in float32.
+MAX_ACTIVATIONS = 2**24
+
+#: Whether the network that is restored comes out of a file of somebody else.
+in_file = ContextVar("in_file", default=False)
 
 
 class Rows(NamedTuple):
@@ -901,6 +909,75 @@ def summarize(net):
 def get_weights(module):
     """Return the weights and buffers of a module as a dict of NumPy arrays."""
     return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def restore_module(build, weights, n_layers):
+    """Return a network of ours with the weights of another, whose sizes it must have.
+
+    It is built on torch's meta device, where weights take no memory, and given memory when its
+    sizes are known to be those of the weights. So numbers in a file that somebody else has made
+    cannot ask for more memory than its weights take.
+
+    Parameters
+    ----------
+    build : callable
+        Returns a network out of ``skae.modules``.
+    weights : dict of ndarray
+        As :func:`get_weights` gives them.
+    n_layers : int
+        Number of layers that are asked for, at most; each has a weight of its own.
+
+    Returns
+    -------
+    torch.nn.Module
+        The network, in the dtype of the weights, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If names, shapes or dtypes are not those of the network, if a weight is not finite, or if
+        it is out of a file and a layer gives more than ``MAX_ACTIVATIONS`` numbers per row.
+    """
+    if n_layers > len(weights):
+        raise ValueError(f"there are {len(weights)} weights for {n_layers} layers.")
+    with torch.device("meta"):
+        module = build()
+        expected = module.state_dict()
+        if in_file.get():
+            _check_activations(module, expected["shift"].numel())
+    if set(expected) != set(weights):
+        differing = sorted(set(expected) ^ set(weights))[:4]
+        raise ValueError(f"the weights are not those of {type(module).__name__}: {differing}.")
+    dtypes = {value.dtype for value in weights.values()}
+    if len(dtypes) > 1 or not dtypes <= {np.dtype(name) for name in TORCH_DTYPES}:
+        raise ValueError(f"the weights are {sorted(map(str, dtypes))}, not all float32 or float64.")
+    for name, value in expected.items():
+        if weights[name].shape != tuple(value.shape):
+            raise ValueError(
+                f"weight {name} has the shape {weights[name].shape} instead of "
+                f"{tuple(value.shape)}."
+            )
+        if not np.isfinite(weights[name]).all():
+            raise ValueError(f"weight {name} is not finite.")
+    module.to_empty(device="cpu")
+    set_weights(module, weights)
+    return module
+
+
+def _check_activations(module, n_features):
+    """Raise an error if an untried network would need far more memory than its weights."""
+    if isinstance(module, RecurrentAutoencoder):  # which the meta device is slow to try
+        steps, _ = module.encoder[1].shift.shape
+        widest = steps * module.encoder[1].cell.hidden_size
+    elif isinstance(module, ConvAutoencoder):
+        layers = list_layers(module, torch.zeros(2, n_features))
+        widest = max(math.prod(layer.shape) for layer in layers)
+    else:
+        return
+    if widest > MAX_ACTIVATIONS:
+        raise ValueError(
+            f"a layer gives {widest:,} numbers per row, more than {MAX_ACTIVATIONS:,}."
+        )
 
 
 def set_weights(module, weights):

@@ -963,7 +963,8 @@ def _mirror(size, n_layers, kernel_size, stride, padding, pool):
     if plan is not None:
         return plan
     geometry = (n_layers, kernel_size, stride, padding, pool)
-    others = sorted(range(1, 4 * size + 64), key=lambda other: abs(other - size))
+    nearby = range(max(1, size - 2**12), min(4 * size + 64, size + 2**12))
+    others = sorted(nearby, key=lambda other: abs(other - size))
     near = sorted([other for other in others if _plan(other, *geometry)][:4])
     raise ValueError(
         f"{n_layers} convolutions with kernel_size={kernel_size}, stride={stride}, "
