@@ -5,6 +5,7 @@ rules, and batched inference.
 """
 
 import copy
+import inspect
 import math
 import sys
 from contextlib import contextmanager, nullcontext
@@ -20,6 +21,7 @@ from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
 from skae._objective import Objective
+from skae._progress import show_progress
 from skae._runtime import as_tensor, few_threads, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
@@ -269,18 +271,6 @@ class Batches:
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
 
 
-def show_progress(epoch, max_epochs, losses, is_last):
-    """Show one line on standard error: rewritten on a terminal, its last state in a log."""
-    if not (is_last or sys.stderr.isatty()):
-        return
-    bar = "#" * (20 * epoch // max_epochs)
-    line = f"epoch {epoch:>4}/{max_epochs} [{bar:.<20}]"
-    for name in ("train_loss", "valid_loss"):
-        if name in losses:
-            line += f"  {name} {losses[name]:.6g}"
-    print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
-
-
 @contextmanager
 def weighted_rows(batch_norms, weight):
     """Let batch normalisation know the weights of the rows that it is about to see."""
@@ -325,7 +315,7 @@ class Net(NeuralNet):
         self.generator = generator
         self.n_features = n_features
 
-    def train(self, rows, valid, stopping, verbose=0):
+    def train(self, rows, valid, stopping, verbose=0, task=None):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
 
         Parameters
@@ -338,11 +328,14 @@ class Net(NeuralNet):
             When to end.
         verbose : int, default=0
             Whether to show a progress line.
+        task : skae._progress.Task or None, default=None
+            What epochs are parts of, if anyone is to hear of them.
 
         Returns
         -------
         bool
-            Whether training ended for lack of progress rather than for lack of epochs.
+            Whether training ended for lack of progress, or because a listener to ``task`` wanted
+            so, rather than for lack of epochs.
 
         Raises
         ------
@@ -355,7 +348,7 @@ class Net(NeuralNet):
             for flat in self.flats_:
                 flat.link()
             self.notify("on_train_begin", X=rows.X, y=None)
-            converged = self._train_epochs(rows, valid, stopping, verbose)
+            converged = self._train_epochs(rows, valid, stopping, verbose, task)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
             self._check_finite(self.validation_step(batch)["loss"].item())
@@ -363,13 +356,14 @@ class Net(NeuralNet):
         self._clean_up()
         return converged
 
-    def _train_epochs(self, rows, valid, stopping, verbose):
+    def _train_epochs(self, rows, valid, stopping, verbose, task):
         max_epochs, n_iter_no_change, tol = stopping
         if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
             tol *= LBFGS_TOL
         monitored = "train_loss" if valid is None else self.monitored
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
+            part = task and task.begin_part("epoch")
             self.fit_loop((rows, valid), epochs=1)
             loss = self.history[-1][monitored]
             first = first or loss
@@ -381,20 +375,24 @@ class Net(NeuralNet):
                 best = loss
                 if valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
-            is_last = epoch == max_epochs or idle == n_iter_no_change
+            converged = idle == n_iter_no_change or (part is not None and part.end())
+            is_last = converged or epoch == max_epochs
             if verbose:
                 show_progress(epoch, max_epochs, self.history[-1], is_last)
             if is_last:
                 break
         if best_weights is not None:
             self.module_.load_state_dict(best_weights)
-        return idle == n_iter_no_change
+        return converged
 
     @contextmanager
     def restored_on_error(self):
-        """Give the net its weights, optimiser and history back if the enclosed code fails."""
+        """Give the net what it was back if the enclosed code fails.
+
+        That is its weights, optimiser, history and random numbers; callbacks of skorch keep theirs.
+        """
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
-        n_epochs = len(self.history)
+        n_epochs, drawn = len(self.history), self.generator.get_state()
         try:
             yield
         except BaseException:
@@ -402,6 +400,7 @@ class Net(NeuralNet):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
+            self.generator.set_state(drawn)
             self._clean_up()
             raise
 
@@ -528,22 +527,54 @@ class Net(NeuralNet):
         -------
         ndarray of shape (n_samples, n_outputs)
             In the dtype of X.
+
+        Raises
+        ------
+        MemoryError
+            If the memory does not do for a batch; a quarter of the rows at a time is tried, down
+            to single ones.
+        ValueError
+            If a result is not finite.
         """
         module = self.module_
         rows, weight = as_tensor(X), next(module.parameters())
         dtype = torch.promote_types(weight.dtype, rows.dtype)
         if dtype != weight.dtype:
             module = copy.deepcopy(module).to(dtype)
-        slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // self.widest_))
+        batch_size = max(1, min(len(X), INFERENCE_ELEMENTS // self.widest_))
         copies = not keeps_units(module)  # others might write to what they are given
         draws = seeded(make_generator(0)) if self.may_draw_ else nullcontext()
-        function, output = getattr(module.eval(), method), None
-        with torch.inference_mode(), few_threads(self.n_products_, slices[0].stop), draws:
-            for batch in slices:
-                values = function(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
-                if output is None:
-                    output = np.empty((len(X), values.shape[1]), X.dtype)
-                output[batch] = values
+        function, output, start = getattr(module.eval(), method), None, 0
+        with torch.inference_mode(), few_threads(self.n_products_, batch_size), draws:
+            while start < len(X):
+                # Batches of equal length, so that none is of a few rows.
+                batch = batch_slices(len(X) - start, batch_size)[0]
+                batch = slice(start, start + batch.stop)
+                try:
+                    values = function(rows[batch].to(weight.device, dtype, copy=copies))
+                    values = values.cpu().numpy()
+                    if output is None:
+                        output = np.empty((len(X), values.shape[1]), X.dtype)
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if batch_size == 1:
+                        raise MemoryError(
+                            f"The memory does not do to {method} {len(X)} rows of {X.shape[1]} "
+                            f"columns, not even one at a time, on device={weight.device.type!r}: "
+                            f"{error}. Pass fewer rows at once, or free memory."
+                        ) from error
+                    batch_size = max(1, batch_size // 4)
+                    continue
+                with np.errstate(over="ignore"):  # is an error below
+                    output[batch] = values
+                if not np.isfinite(output[batch]).all():
+                    raise ValueError(
+                        f"{method} gave values that are not finite for rows with values up to "
+                        f"{np.abs(X[batch]).max():.3g} in size. Rows should be like those "
+                        "of fit; look for outliers or another unit."
+                    )
+                start = batch.stop
         return output
 
     def _clear_gradients(self):
@@ -765,9 +796,11 @@ def initialize_net(
     if isinstance(optimizer, str):
         optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
     if weight_decay is not None:
-        if is_lbfgs(optimizer):
+        known = inspect.signature(optimizer).parameters.values()
+        if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
+            name = getattr(optimizer, "__name__", repr(optimizer))
             raise ValueError(
-                f"weight_decay={weight_decay} is not known to L-BFGS: use weight_decay=None or "
+                f"weight_decay={weight_decay} is not known to {name}: use weight_decay=None or "
                 "another optimizer."
             )
         options = {**options, "weight_decay": weight_decay}
@@ -797,6 +830,13 @@ def initialize_net(
         **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def is_out_of_memory(error):
+    """Tell whether an error says that memory is exhausted; torch has no class for all of them."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    )
 
 
 def may_draw(module):

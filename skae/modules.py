@@ -173,6 +173,8 @@ class Autoencoder(nn.Module):
         """Return the codes of rows in standard units."""
         encoded = self.encoder(Z)
         if self.latent == "sphere":
+            if not self.training:  # rows of fit are of order one; squares of others may overflow
+                encoded = encoded / encoded.abs().amax(dim=1, keepdim=True).clamp_min(1.0)
             # Zeros have no direction, and a gradient without bound: they go to the first axis.
             is_zero = encoded.norm(dim=1, keepdim=True) < 1e-4
             first = torch.eye(1, encoded.shape[1], dtype=encoded.dtype, device=encoded.device)
