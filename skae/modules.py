@@ -12,6 +12,7 @@ name        shape                  meaning
 ==========  =====================  ==========================================
 """
 
+import copy
 import difflib
 import math
 from functools import partial
@@ -877,7 +878,7 @@ def list_layers(module, X, parts=("encode", "decode")):
     Parameters
     ----------
     module : torch.nn.Module
-        The network; put into evaluation mode.
+        The network; a copy is tried that shares its weights.
     X : torch.Tensor of shape (n_rows, n_features)
         Rows; their values do not matter.
     parts : tuple of str, default=("encode", "decode")
@@ -914,16 +915,15 @@ def list_layers(module, X, parts=("encode", "decode")):
         shape = tuple(output.shape[1:])
         layers.append(Layer(part, type(layer).__name__, shape, n_weights, n_products))
 
-    leaves = [layer for layer in module.modules() if not any(True for _ in layer.children())]
-    handles = [layer.register_forward_hook(note) for layer in leaves]
-    try:
-        module.eval()
-        with torch.no_grad():
-            for part in parts:
-                X = getattr(module, part)(X)
-    finally:
-        for handle in handles:
-            handle.remove()
+    # Hooks that an interruption left behind would break a network for good.
+    weights = {id(weight): weight for weight in (*module.parameters(), *module.buffers())}
+    module = copy.deepcopy(module, weights).eval()
+    for layer in module.modules():
+        if not any(True for _ in layer.children()):
+            layer.register_forward_hook(note)
+    with torch.no_grad():
+        for part in parts:
+            X = getattr(module, part)(X)
     return layers
 
 

@@ -324,3 +324,19 @@ def test_layers_are_listed_with_all_weights_and_products(architecture):
             assert layer.n_products == layer.n_weights * np.prod(layer.shape[1:])
         if layer.name == "GRU":
             assert layer.n_products == layer.n_weights * 4
+
+
+def test_listing_layers_leaves_no_trace_wherever_it_is_interrupted():
+    module = MLP((5,)).build(4, 2)
+    state = [(layer.training, len(layer._forward_hooks)) for layer in module.modules()]
+    seen = []
+
+    class Interrupted(torch.nn.ReLU):
+        def forward(self, X):
+            seen.append([(layer.training, len(layer._forward_hooks)) for layer in module.modules()])
+            raise KeyboardInterrupt
+
+    module.encoder[1].__class__ = Interrupted
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        list_layers(module, torch.zeros(2, 4))
+    assert seen == [state]
