@@ -81,6 +81,38 @@ def test_a_terminal_gets_a_line_that_is_rewritten(make, monkeypatch):
         assert f"train_loss {loss:.6g}" in line
 
 
+def test_a_shorter_line_leaves_nothing_of_the_one_before(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for epoch, loss in ((1, 0.123456), (2, 0.12)):
+        _progress.show_progress(epoch, 2, {"train_loss": loss}, is_last=epoch == 2)
+    erase_the_rest = "\x1b[K"
+    assert terminal.getvalue().endswith(f"train_loss 0.12{erase_the_rest}\n")
+
+
+class Writer:
+    """What some logs put in the place of standard error."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_standard_error_may_be_less_than_a_file_or_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", Writer())
+    autoencoder(verbose=1).fit(X)
+    assert sys.stderr.text.count("epoch") == 1
+    monkeypatch.setattr(sys, "stderr", None)
+    autoencoder(verbose=1).fit(X)
+    assert capsys.readouterr().out == ""
+
+
 # Callbacks of skorch
 
 
