@@ -73,10 +73,18 @@ def as_array(X):
     What scikit-learn would let pass although it means no rows of numbers is an error.
     """
     if not isinstance(X, torch.Tensor):
-        if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
-            raise TypeError(
-                f"X holds dates or times ({X.dtype}), which would be counted from 1970 on: turn "
-                "them into numbers that mean something, such as days since an event."
+        is_frame = len(getattr(X, "shape", ())) == 2 and hasattr(X, "dtypes")
+        for dtype in X.dtypes if is_frame else [getattr(X, "dtype", None)]:
+            if getattr(dtype, "kind", "") in ("m", "M") or _is_temporal(dtype):
+                raise TypeError(
+                    f"X holds dates or times ({dtype}), which would be counted from 1970 on: turn "
+                    "them into numbers that mean something, such as days since an event."
+                )
+        if np.ma.is_masked(X):
+            raise ValueError(
+                f"X is a masked array with {np.ma.count_masked(X)} masked values, which would be "
+                "taken for what is under the mask: fill them in, such as with SimpleImputer on "
+                "X.filled(np.nan)."
             )
         return X
     if X.layout is not torch.strided or X.device.type == "meta":
@@ -86,6 +94,11 @@ def as_array(X):
         )
     X = X.detach().cpu().resolve_conj().resolve_neg()
     return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+
+
+def _is_temporal(dtype):
+    """Tell whether a data type of polars is one of dates or times."""
+    return getattr(dtype, "is_temporal", bool)()
 
 
 def as_tensor(X):

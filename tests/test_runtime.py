@@ -1,14 +1,18 @@
 """Random numbers, arrays, threads and devices."""
 
+import datetime
 import threading
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 
 from skae import AutoencoderTransformer, _runtime
 from skae.architectures import MLP
 
+DAY = datetime.datetime(2020, 1, 1)
 X = np.random.RandomState(0).rand(50, 4)
 
 
@@ -41,12 +45,20 @@ def test_views_of_tensors_are_read_as_the_numbers_that_they_show():
         (torch.empty(2, 2, device="meta"), r"device='meta': pass a dense one"),
         (np.array([["2020-01-01"]], "M8[D]"), r"dates or times \(datetime64\[D\]\).* such as days"),
         (np.array([[3]], "m8[s]"), r"dates or times \(timedelta64\[s\]\)"),
+        (pd.DataFrame({"a": [1.0], "b": [DAY]}), r"dates or times \(datetime64\[.s\]\)"),
+        (pl.DataFrame({"a": [1.0], "b": [DAY]}), r"dates or times \(Datetime\(.*such as days"),
     ],
-    ids=["sparse", "meta", "date", "duration"],
+    ids=["sparse", "meta", "date", "duration", "frame", "polars"],
 )
 def test_what_holds_no_rows_of_numbers_is_an_error(given, message):
     with pytest.raises(TypeError, match=message):
         _runtime.as_array(given)
+
+
+def test_a_mask_is_not_lost():
+    with pytest.raises(ValueError, match=r"with 1 masked values, .* under the mask: fill them in"):
+        AutoencoderTransformer().fit(np.ma.array(X, mask=X.max() == X))
+    np.testing.assert_array_equal(_runtime.as_array(np.ma.array(X)), X)
 
 
 def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
