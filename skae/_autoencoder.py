@@ -570,7 +570,7 @@ class AutoencoderTransformer(
         with np.errstate(over="ignore"):  # is an error below
             mse = np.average(errors, weights=weight)
         check_no_overflow(mse, X)
-        if total > 0:
+        if total >= np.finfo(np.float64).tiny:  # less has lost its digits
             return float(1 - mse / total)
         return float(mse <= rounding_of(self.mean_, X).sum())
 
@@ -681,7 +681,7 @@ class AutoencoderTransformer(
         X, weight, _ = self._check_training_rows(X, sample_weight, reset=True)
         mean = mean_of(X, weight)
         self._start(X, mean, weight)
-        self.mean_, self.n_iter_ = mean, 0
+        self.mean_, self.n_iter_, self._weight_seen = mean, 0, 0.0
         return self
 
     def _set_dtype(self, dtype):

@@ -616,10 +616,10 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         if self.class_weight is not None:
             weight = np.ones(len(y)) if weight is None else weight
             weight = weight * self._resolve_class_weight(y, weight)[y]
-            if weight.min() < 0 or weight.max() == 0:
+            if not (weight.min() >= 0 and 0 < weight.max() < np.inf):
                 raise ValueError(
-                    f"class_weight={self.class_weight!r} must not be negative and not be zero for "
-                    "all rows. Give at least one class a positive weight."
+                    f"class_weight={self.class_weight!r} must not be negative, not be zero for "
+                    "all rows, and be finite. Give at least one class a positive weight."
                 )
         return None if weight is None else weight / weight.max()
 
@@ -629,7 +629,8 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             labels = self.classes_[y]
             return compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
         totals = np.bincount(y, weight, minlength=len(self.classes_))
-        return totals.sum() / np.maximum(totals, np.finfo(np.float64).tiny) / len(totals)
+        present = np.where(totals > 0, totals, np.inf)  # no row has the weight of another class
+        return totals.sum() / present / len(totals)
 
     def _set_up_net(self, inputs, weight):
         """Build a head with fresh weights, and the net that trains it."""
@@ -797,11 +798,16 @@ def _seeded_clone(encoder, rng):
 
 def _check_labels(y, name="y"):
     """Return labels as an array; one that is missing is an error."""
+    lacks_some = np.ma.is_masked(y)
     y = column_or_1d(y, warn=True)
-    if y.dtype.kind in "fO" and any(map(_is_missing, y)):
+    if y.dtype.kind in "fO":
+        lacks_some |= any(map(_is_missing, y))
+    elif y.dtype.kind in "mM":
+        lacks_some |= np.isnat(y).any()
+    if lacks_some:
         raise ValueError(
-            f"{name} contains NaN or None: leave rows whose label is unknown out of X and y, and "
-            "pass them as X_unlabeled."
+            f"{name} contains NaN or None, or is masked: leave rows whose label is unknown out "
+            "of X and y, and pass them as X_unlabeled."
         )
     assert_all_finite(y, input_name=name)
     check_classification_targets(y)

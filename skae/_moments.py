@@ -19,6 +19,13 @@ def check_weight(sample_weight, X):
             "sample_weight must not be negative and not be zero for all rows, got values from "
             f"{weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive weight."
         )
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight has values up to {weight.max():.3g}, whose sum overflows: divide it by "
+            "its largest value."
+        )
     return weight
 
 
@@ -75,7 +82,7 @@ def n_directions(X, mean):
     varies = variances_of(X, mean, None) > 0
     if not varies.any():
         return 0
-    rows = X[:, varies]
+    rows = X[:, varies].astype(np.float64)  # their norm may be too large for float32
     rounding = max(rows.shape) * np.finfo(X.dtype).eps * np.linalg.norm(rows)
     return np.linalg.matrix_rank(rows - mean[varies], tol=rounding)
 

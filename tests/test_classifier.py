@@ -571,11 +571,19 @@ def test_columns_must_be_those_of_the_encoder(strategy):
 def test_labels_that_are_missing(missing):
     labels = y.astype(object)
     labels[3] = missing
-    with pytest.raises(ValueError, match=r"y contains NaN or None: .* pass them as X_unlabeled"):
+    with pytest.raises(ValueError, match=r"y contains NaN or None.*: .* pass them as X_unlabeled"):
         quick().fit(X, labels)
     if missing is np.nan:
         with pytest.raises(ValueError, match=r"y contains NaN or None"):
             quick().fit(X, labels.astype(float))
+
+
+def test_labels_that_are_no_date_or_masked_are_missing_too():
+    dates = np.where(y > 0, np.datetime64("2020-01-01"), np.datetime64("NaT"))
+    for labels in (dates, pd.Series(dates), np.ma.array(y, mask=y > 0)):
+        with pytest.raises(ValueError, match=r"y contains NaN or None, or is masked: leave rows"):
+            quick().fit(X, labels)
+    assert quick().fit(X, np.ma.array(y)).score(X, y) > 0.4
 
 
 def test_labels_that_are_continuous_or_infinite():
@@ -595,6 +603,8 @@ def test_labels_that_are_continuous_or_infinite():
         ({"optimizer": "lbfgs", "encoder_lr": 0.1}, r"encoder_lr=0\.1 is not known to L-BFGS"),
         ({"early_stopping": "acc"}, r"'early_stopping' parameter"),
         ({"class_weight": {"ant": -1.0}}, r"class_weight=.* must not be negative"),
+        ({"class_weight": {"ant": np.nan}}, r"class_weight=.*nan.* and be finite"),
+        ({"class_weight": {"ant": np.inf}}, r"class_weight=.*inf.* and be finite"),
         ({"class_weight": dict.fromkeys(["ant", "bee", "cow"], 0)}, r"not be zero for all rows"),
         ({"encoder": 3}, r"'encoder' parameter"),
         ({"lr": 1e300}, r"loss became (nan|inf).* Lower the learning rate"),

@@ -18,6 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae._moments import n_directions
 from skae.architectures import MLP
 
 X = np.random.RandomState(0).normal(size=(40, 4))
@@ -206,9 +207,7 @@ class Greedy(torch.nn.Module):
 )
 def test_inference_tries_smaller_batches_when_memory_is_exhausted(ask, monkeypatch):
     ae = autoencoder(architecture=Greedy).fit(X)
-    expected = (
-        learned(ae.fit(X)) if False else ae.module_.down(torch.from_numpy(X)).detach().numpy()
-    )
+    expected = ae.module_.down(torch.from_numpy(X)).detach().numpy()
     monkeypatch.setattr(Greedy, "ask", staticmethod(ask))
     ae.module_.batches.clear()
     np.testing.assert_allclose(ae.transform(X), expected)
@@ -260,6 +259,24 @@ def test_scores_that_overflow_are_an_error():
     for score in (FITTED.score, FITTED.score_samples):
         with pytest.raises(ValueError, match=r"values up to 1e\+200 .* overflows: scale X"):
             score(np.full((2, 4), 1e200))
+
+
+def test_a_variance_that_has_lost_its_digits_counts_as_none():
+    ae = autoencoder(loss=lambda output, target: (output - target) ** 2).partial_fit(X * 1e-160)
+    assert ae.score(X * 1e-160) == 0
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_weights_whose_sum_overflows_are_an_error(make, method):
+    first = {"classes": [0, 1]} if (make, method) == (classifier, "partial_fit") else {}
+    with pytest.raises(ValueError, match=r"values up to 1e\+308, whose sum overflows: divide"):
+        getattr(make(), method)(X, y, sample_weight=np.full(40, 1e308), **first)
+
+
+def test_directions_are_counted_in_rows_whose_norm_float32_cannot_hold():
+    rows = (X * 1e25).astype(np.float32)
+    assert n_directions(rows, rows.mean(axis=0, dtype=np.float64)) == 4
 
 
 def test_a_direction_does_not_need_a_length_whose_square_is_finite():

@@ -102,6 +102,18 @@ def test_an_encoder_that_is_not_fitted_is_fitted_on_the_first_chunk(strategy):
     np.testing.assert_allclose(clf.encoder_.mean_, X[:64].mean(axis=0))
 
 
+def test_an_encoder_that_was_never_trained_can_go_on_by_itself():
+    clf = classifier(autoencoder(), strategy="scratch").fit(X, y)
+    ae = clf.encoder_.partial_fit(X[:32]).partial_fit(X[32:])
+    np.testing.assert_allclose(ae.mean_, X.mean(axis=0))
+
+
+def test_balanced_weights_do_without_rows_of_each_class():
+    clf = classifier(strategy="frozen", class_weight="balanced", warm_start=True).fit(X, y)
+    before = clf.predict_proba(X)[:, 0].mean()
+    assert clf.fit(X[y == 0], y[y == 0]).predict_proba(X)[:, 0].mean() > before
+
+
 def test_a_pipeline_as_encoder_goes_on_too():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
