@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
@@ -385,24 +385,23 @@ class Net(NeuralNet):
             self.module_.load_state_dict(best_weights)
         return converged
 
-    @contextmanager
-    def restored_on_error(self):
-        """Give the net what it was back if the enclosed code fails.
+    def remember(self):
+        """Return a function that gives the net back what it is now.
 
         That is its weights, optimiser, history and random numbers; callbacks of skorch keep theirs.
         """
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
         n_epochs, drawn = len(self.history), self.generator.get_state()
-        try:
-            yield
-        except BaseException:
+
+        def restore():
             for target, state in zip((self.module_, self.optimizer_), states):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
             self.generator.set_state(drawn)
             self._clean_up()
-            raise
+
+        return restore
 
     def _prepare(self, n_rows):
         """Allocate what a training with batches of up to so many rows needs."""
@@ -805,11 +804,7 @@ def initialize_net(
             )
         options = {**options, "weight_decay": weight_decay}
     for callback in callbacks or []:
-        if isinstance(callback[1] if isinstance(callback, tuple) else callback, EarlyStopping):
-            raise ValueError(
-                "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
-                "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
-            )
+        _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
     generator = make_generator(seed)
     batches = {"generator": generator, "dtype": dtype, "device": device}
     return net_class(
@@ -830,6 +825,27 @@ def initialize_net(
         **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def _check_callback(callback):
+    """Raise an error if something is no callback of skorch, or one that does not go with skae."""
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not issubclass(kind, Callback):
+        raise ValueError(
+            f"callbacks holds {callback!r}, which is no callback of skorch: pass instances of "
+            "subclasses of skorch.callbacks.Callback."
+        )
+    if issubclass(kind, EarlyStopping):
+        raise ValueError(
+            "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
+            "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
+        )
+    if issubclass(kind, EpochScoring):
+        raise ValueError(
+            f"callbacks holds skorch's {kind.__name__}, which needs the predictions of each batch, "
+            "and skae keeps none: use a Callback with on_epoch_end, or read loss_curve_ and "
+            "validation_curve_."
+        )
 
 
 def is_out_of_memory(error):

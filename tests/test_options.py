@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import (
     Callback,
     EarlyStopping,
+    EpochScoring,
     Freezer,
     GradientNormClipping,
     LRScheduler,
@@ -385,6 +386,8 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to LBFGS"),
         ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "0.1 is not known to Rprop: use"),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
+        ({"callbacks": [("r2", EpochScoring("r2"))]}, "holds skorch's EpochScoring, which needs"),
+        ({"callbacks": ["log"]}, "callbacks holds 'log', which is no callback of skorch: pass"),
         (
             {"architecture": lambda n, k: torch.nn.Linear(n, k), "latent": "sphere"},
             "latent='sphere' needs an architecture of skae.architectures",
