@@ -2,7 +2,7 @@
 
 import html
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -973,12 +973,18 @@ def _identity(value):
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    """Give an estimator its attributes and weights back if the enclosed block raises anything."""
-    before = vars(estimator).copy()
-    try:
-        with before["net_"].restored_on_error() if "net_" in before else nullcontext():
+    """Give an estimator its attributes and weights back if the enclosed block raises anything.
+
+    The block may compute gradients, whether or not its caller does.
+    """
+    with _runtime.gradients():
+        before = vars(estimator).copy()
+        restore_net = before["net_"].remember() if "net_" in before else None
+        try:
             yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+        except BaseException:
+            vars(estimator).clear()
+            vars(estimator).update(before)
+            if restore_net is not None:
+                restore_net()
+            raise

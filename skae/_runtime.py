@@ -67,6 +67,11 @@ def make_generator(seed):
     return torch.Generator().manual_seed(seed)
 
 
+def gradients():
+    """Return a context in which torch records gradients, whatever it does outside."""
+    return torch.inference_mode(False)
+
+
 def as_array(X):
     """Return a torch tensor as an array of its dtype, and anything else as it is.
 

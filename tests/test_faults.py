@@ -113,6 +113,19 @@ def test_ctrl_c_reaches_the_caller_and_leaves_nothing_half_trained(make):
         learned(estimator)
 
 
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+@ESTIMATORS
+def test_learning_does_not_need_gradients_around_it(make, context):
+    params = {"strategy": "finetune"} if make is classifier else {}
+    outside = make(**params).fit(X, y).partial_fit(X, y)
+    with context():
+        inside = make(**params).fit(X, y)
+        with pytest.raises(ValueError, match="NaN"):
+            inside.partial_fit(np.full_like(X, np.nan), y)
+        assert not torch.is_grad_enabled()
+    np.testing.assert_array_equal(learned(inside.partial_fit(X, y)), learned(outside))
+
+
 def test_ctrl_c_ends_a_search_and_not_one_fit_of_it():
     fits = []
 
