@@ -766,6 +766,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _restore_module(self, weights):
         """Return the network of the kept architecture with weights that another one had."""
+        for name in ("n_features_in_", "n_components_"):  # in a file, they may be anything
+            if not (isinstance(value := getattr(self, name), Integral) and 0 < value < 2**31):
+                raise ValueError(f"{name} is {value!r:.40} instead of a number of columns.")
         architecture = self._architecture
         if type(architecture) not in (MLP, Linear, Conv, Recurrent):
             module = self._build_module()

@@ -23,6 +23,7 @@ from skae._objective import Objective
 from skae._runtime import as_tensor, few_threads, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
+    CONVOLUTIONS,
     BatchNorm,
     Classifier,
     ConvAutoencoder,
@@ -66,8 +67,11 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 #: Elements of X per batch of inference: large enough for full speed, 4 MB in float32.
 INFERENCE_ELEMENTS = 2**20
 
-#: Most numbers that a layer of a network out of a file gives for a row: 64 MB in float32.
-MAX_ACTIVATIONS = 2**24
+#: Most numbers that a network out of a file may need for a row: 268 MB in float64.
+MAX_ACTIVATIONS = 2**25
+
+#: Numbers that a step of a recurrent layer takes at least, in its own tensors and their records.
+STEP_NUMBERS = 512
 
 #: Whether the network that is restored comes out of a file of somebody else.
 in_file = ContextVar("in_file", default=False)
@@ -896,7 +900,7 @@ def restore_module(build, weights, n_layers):
     ------
     ValueError
         If names, shapes or dtypes are not those of the network, if a weight is not finite, or if
-        it is out of a file and a layer gives more than ``MAX_ACTIVATIONS`` numbers per row.
+        it is out of a file and needs more than ``MAX_ACTIVATIONS`` numbers per row.
     """
     if n_layers > len(weights):
         raise ValueError(f"there are {len(weights)} weights for {n_layers} layers.")
@@ -904,7 +908,10 @@ def restore_module(build, weights, n_layers):
         module = build()
         expected = module.state_dict()
         if in_file.get():
-            _check_activations(module, expected["shift"].numel())
+            layers = []
+            if isinstance(module, ConvAutoencoder):
+                layers = list_layers(module, torch.zeros(2, expected["shift"].numel()))
+            check_activations(module, layers)
     if set(expected) != set(weights):
         differing = sorted(set(expected) ^ set(weights))[:4]
         raise ValueError(f"the weights are not those of {type(module).__name__}: {differing}.")
@@ -924,19 +931,37 @@ def restore_module(build, weights, n_layers):
     return module
 
 
-def _check_activations(module, n_features):
-    """Raise an error if an untried network would need far more memory than its weights."""
-    if isinstance(module, RecurrentAutoencoder):  # which the meta device is slow to try
-        steps, _ = module.encoder[1].shift.shape
-        widest = steps * module.encoder[1].cell.hidden_size
+def check_activations(module, layers):
+    """Raise an error if a network needs far more memory for a row than its weights take.
+
+    Counted is what all layers give, which a gradient needs at the same time, and the largest table
+    that torch makes of the patches under the kernel of a convolution in float64.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    layers : list of Layer
+        As :func:`skae.modules.list_layers` gives them; not needed of a recurrent network, which
+        torch's meta device is slow to try.
+
+    Raises
+    ------
+    ValueError
+        If it is more than ``MAX_ACTIVATIONS`` numbers.
+    """
+    n_numbers = sum(math.prod(layer.shape) for layer in layers)
+    if isinstance(module, RecurrentAutoencoder):
+        last = module.encoder[1]
+        n_numbers = len(last.shift) * max(last.cell.hidden_size, STEP_NUMBERS)
     elif isinstance(module, ConvAutoencoder):
-        layers = list_layers(module, torch.zeros(2, n_features))
-        widest = max(math.prod(layer.shape) for layer in layers)
-    else:
-        return
-    if widest > MAX_ACTIVATIONS:
+        kernels = [layer.weight for layer in module.modules() if isinstance(layer, CONVOLUTIONS)]
+        products = [layer.n_products for layer in layers if "Conv" in layer.name]
+        n_numbers += max(n // len(kernel) for n, kernel in zip(products, kernels))
+    if n_numbers > MAX_ACTIVATIONS:
         raise ValueError(
-            f"a layer gives {widest:,} numbers per row, more than {MAX_ACTIVATIONS:,}."
+            f"its layers need {n_numbers:,} numbers per row, more than {MAX_ACTIVATIONS:,}: such "
+            "a network can be pickled only."
         )
 
 
