@@ -496,6 +496,17 @@ def test_attributes_cannot_hide_methods(forger, caged):
     caged(forger.seal(schema), may_build=False)
 
 
+@pytest.mark.parametrize("name", ["__array_interface__", "__array_struct__", "__array__"])
+def test_attributes_cannot_give_numpy_an_address(name, forger):
+    schema, attributes = forger.attributes()
+    address, shape = sequence(plain(4096), plain(False)), sequence(plain(4))
+    memory = mapping(data=address, shape=shape, typestr=plain("<f8"), version=plain(3))
+    scaler = "sklearn.preprocessing._data.StandardScaler"
+    attributes["random_state"] = node("ObjectNode", scaler, content=mapping(**{name: memory}))
+    with pytest.raises(ValueError, match=f"StandardScaler has attributes .*{name}.* protocols"):
+        forger.load(forger.seal(schema))
+
+
 def test_the_root_is_an_estimator(forger, caged):
     for root in (sequence(kind="List"), mapping(), plain(1), node("FunctionNode", "numpy.exp")):
         caged(forger.seal({**root, "protocol": 2}))
