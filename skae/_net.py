@@ -17,8 +17,9 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
+from skae._distributed import Group, current_group
 from skae._objective import Objective
-from skae._runtime import as_tensor, few_threads, make_generator, seeded
+from skae._runtime import as_tensor, few_threads, fits, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
     BatchNorm,
@@ -68,7 +69,8 @@ INFERENCE_ELEMENTS = 2**20
 class Rows(NamedTuple):
     """Rows of one tensor: their weights, which of them count, and whether each pass shuffles.
 
-    ``y`` are the numbers of their classes, where there are classes.
+    ``y`` are the numbers of their classes, where there are classes; ``counts`` are the numbers of
+    rows of all ranks, where there are several.
     """
 
     X: torch.Tensor
@@ -76,6 +78,7 @@ class Rows(NamedTuple):
     index: torch.Tensor
     shuffle: bool
     y: torch.Tensor | None = None
+    counts: tuple[int, ...] | None = None
 
 
 class Stopping(NamedTuple):
@@ -108,27 +111,33 @@ def is_lbfgs(optimizer):
 def resolve_max_epochs(max_epochs, n_rows, net):
     """Return the number of epochs; "auto" is at least 10 epochs and 1,500 steps.
 
+    ``n_rows`` are this rank's, and all ranks take part.
+
     A small data set needs many epochs: what trains a network is the number of steps. A step
     of L-BFGS has several iterations inside.
     """
     if max_epochs != "auto":
         return max_epochs
-    n_steps = len(batch_slices(n_rows, net.batch_size))
+    n_steps = len(batch_slices(sum(current_group().gather(n_rows)), net.batch_size))
     n_steps *= net.optimizer_.defaults.get("max_iter", 1)
     return max(10, -(-1500 // n_steps))
 
 
-def batch_slices(n_rows, batch_size):
+def batch_slices(n_rows, batch_size, counts=None):
     """Return slices of nearly equal length, none longer than ``batch_size``.
+
+    With the numbers of rows of several ranks, they are parts of batches of all the rows.
 
     Equal lengths leave no small last batch: its gradient is noisy, batch normalisation has
     no variance of a single row, and matrix products of a few rows round differently with
     another number of threads. A batch of one row is made only if there is no other way; an odd
     number of rows in pairs has one batch of three.
     """
-    n_batches = -(-n_rows // batch_size)
+    counts = counts or (n_rows,)
+    n_batches = -(-sum(counts) // batch_size)
     if batch_size > 1:
-        n_batches = max(1, min(n_batches, n_rows // 2))
+        n_batches = max(1, min(n_batches, sum(counts) // 2))
+    n_batches = min(n_batches, *counts, n_rows)
     bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
@@ -242,23 +251,30 @@ class Batches:
     def __init__(self, dataset, batch_size, generator, dtype, device):
         self.dataset = dataset
         self.generator = generator
-        self.to = {"dtype": dtype, "device": device}
-        self.slices = batch_slices(len(dataset.index), batch_size)
+        self.to = {"dtype": dtype, "device": torch.device(device)}
+        self.slices = batch_slices(len(dataset.index), batch_size, dataset.counts)
 
     def __len__(self):
         return len(self.slices)
 
     def __iter__(self):
-        X, weight, index, shuffle, y = self.dataset
+        X, weight, index, shuffle, y, _ = self.dataset
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
+        index = index.to(X.device)
         for rows in self.slices:
             rows = index[rows]
             batch = (
-                X.index_select(0, rows).to(**self.to),
-                None if weight is None else weight.index_select(0, rows).to(**self.to),
+                self._on_device(X.index_select(0, rows)),
+                None if weight is None else self._on_device(weight.index_select(0, rows)),
             )
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
+
+    def _on_device(self, values):
+        """Return values where and as they are computed with; a GPU fetches them meanwhile."""
+        if self.to["device"].type == "cuda" and values.device.type == "cpu":
+            values = values.pin_memory()
+        return values.to(**self.to, non_blocking=True)
 
 
 def show_progress(epoch, max_epochs, losses, is_last):
@@ -316,6 +332,7 @@ class Net(NeuralNet):
         super().__init__(module, **kwargs)
         self.generator = generator
         self.n_features = n_features
+        self.group_ = Group()  # until training begins
 
     def train(self, rows, valid, stopping, verbose=0):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
@@ -341,16 +358,19 @@ class Net(NeuralNet):
         ValueError
             If a loss is not finite.
         """
-        slices = batch_slices(len(rows.index), self.batch_size)
+        self.group_ = group = current_group()
+        rows, valid = self._place(rows), valid and self._place(valid)
+        slices = batch_slices(len(rows.index), self.batch_size, rows.counts)
         n_rows = max(batch.stop - batch.start for batch in slices)
         with few_threads(self.n_products_, n_rows):
             for flat in self.flats_:
                 flat.link()
+            group.broadcast(self.module_.state_dict().values())
             self.notify("on_train_begin", X=rows.X, y=None)
             converged = self._train_epochs(rows, valid, stopping, verbose)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
-            self._check_finite(self.validation_step(batch)["loss"].item())
+            self._check_finite(group.average(self.validation_step(batch)["loss"].item(), 1))
             self.notify("on_train_end", X=rows.X, y=None)
         self._clean_up()
         return converged
@@ -374,13 +394,26 @@ class Net(NeuralNet):
                 if valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
             is_last = epoch == max_epochs or idle == n_iter_no_change
-            if verbose:
+            if verbose and self.group_.rank == 0:
                 show_progress(epoch, max_epochs, self.history[-1], is_last)
             if is_last:
                 break
         if best_weights is not None:
             self.module_.load_state_dict(best_weights)
         return idle == n_iter_no_change
+
+    def _place(self, rows):
+        """Return rows where batches are best taken from: on the device, if they fit."""
+        rows = rows._replace(counts=tuple(self.group_.gather(len(rows.index))))
+        device = torch.device(self.device)
+        if not fits(rows.X.nbytes, device):
+            return rows
+        on_device = {
+            name: getattr(rows, name).to(device)
+            for name in ("X", "weight", "y")
+            if getattr(rows, name) is not None
+        }
+        return rows._replace(**on_device)
 
     @contextmanager
     def restored_on_error(self):
@@ -422,7 +455,10 @@ class Net(NeuralNet):
         self.may_draw_ = may_draw(module)
         self.batch_norms_ = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
         weight = next(module.parameters())
-        with seeded(make_generator(0)):
+        self.noise_ = self.generator
+        if weight.device.type != "cpu":  # what is drawn there needs a generator there
+            self.noise_ = make_generator(self.generator.initial_seed(), weight.device)
+        with seeded(make_generator(0, weight.device)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
             self.layers_ = list_layers(module, X, self.parts)
         # A user's module may have weights that are in no layer: each is used once at least.
@@ -484,18 +520,29 @@ class Net(NeuralNet):
             if listening:
                 self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
+        if training:  # running averages of the ranks differ, since each saw its own rows
+            self.group_.broadcast(self.module_.buffers())
         losses, weights, errors = losses.cpu().double()
-        mean = np.average(losses, weights=weights)
+        total = weights.sum().item()
+        mean = self.group_.average(np.average(losses, weights=weights), total)
         self._check_finite(mean)
         self.history.record(f"{prefix}_loss", mean * self._loss_unit())
         if "error" in step:
-            self.history.record(f"{prefix}_error", np.average(errors, weights=weights))
+            mean = self.group_.average(np.average(errors, weights=weights), total)
+            self.history.record(f"{prefix}_error", mean)
 
     def _step(self, compute, batch):
         """Take one step of the optimiser with gradients that ``compute`` leaves in the weights."""
 
         def closure():
             loss = compute()
+            if self.group_.size > 1:
+                X, weight = batch[:2]
+                gradients = [flat.vector.grad for flat in self.flats_] or [
+                    weight.grad for weight in self.module_.parameters() if weight.grad is not None
+                ]
+                n_rows = len(X) if weight is None else weight.sum()
+                loss = self.group_.average_gradients(gradients, loss, n_rows)
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
@@ -528,7 +575,9 @@ class Net(NeuralNet):
             module = copy.deepcopy(module).to(dtype)
         slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // self.widest_))
         copies = not keeps_units(module)  # others might write to what they are given
-        draws = seeded(make_generator(0)) if self.may_draw_ else nullcontext()
+        draws = nullcontext()
+        if self.may_draw_:
+            draws = seeded(make_generator(0, weight.device))
         function, output = getattr(module.eval(), method), None
         with torch.inference_mode(), few_threads(self.n_products_, slices[0].stop), draws:
             for batch in slices:
@@ -575,15 +624,18 @@ class AutoencoderNet(Net):
     standard_units : bool
         Whether the loss is computed in the standard units of an
         :class:`skae.modules.Autoencoder` instead of the units of X.
+    precision : {"full", "bf16"}
+        Whether training may compute products of matrices in bfloat16.
     **kwargs
         Of :class:`Net`.
     """
 
     parts = ("encode", "decode")
 
-    def __init__(self, module, *, standard_units, **kwargs):
+    def __init__(self, module, *, standard_units, precision, **kwargs):
         super().__init__(module, **kwargs)
         self.standard_units = standard_units
+        self.precision = precision
         self.backprop_ = None  # until training begins
 
     def train_step(self, batch, **fit_params):
@@ -592,8 +644,8 @@ class AutoencoderNet(Net):
         target = self._standardize(X)
         inputs = self._shown(target)
         if self.criterion_.corruption is not None:
-            with seeded(self.generator):
-                inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
+            with seeded(self.noise_):
+                inputs = self.criterion_.corrupt(X, self._standardize, self.noise_)
 
         def compute():
             if self.backprop_ is not None:
@@ -622,15 +674,21 @@ class AutoencoderNet(Net):
 
     def _objective(self, inputs, target, weight):
         """Return what is minimised for a batch, by way of autograd."""
-        draws = seeded(self.generator) if self.may_draw_ else nullcontext()
-        with weighted_rows(self.batch_norms_, weight), draws:
+        draws = seeded(self.noise_) if self.may_draw_ else nullcontext()
+        with weighted_rows(self.batch_norms_, weight), draws, self._autocast():
             return self.criterion_.evaluate(
-                self.module_, inputs, target, weight, len(self.history), self.generator
+                self.module_, inputs, target, weight, len(self.history), self.noise_
             )
+
+    def _autocast(self):
+        """Return the context in which products are computed as ``precision`` says."""
+        device = torch.device(self.device).type
+        return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16")
 
     def _prepare(self, n_rows):
         # In each epoch, since callbacks may freeze weights or thaw them.
-        if not is_plain(self.module_, self.criterion_.loss) or self.criterion_.penalty is not None:
+        plain = is_plain(self.module_, self.criterion_.loss) and self.precision == "full"
+        if not plain or self.criterion_.penalty is not None:
             self.backprop_ = None
         elif self.backprop_ is None:
             self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
@@ -769,7 +827,8 @@ def initialize_net(
                 "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
                 "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
             )
-    generator = make_generator(seed)
+    # The ranks of a group have the same weights, but draw for rows of their own.
+    generator = make_generator(seed + current_group().rank)
     batches = {"generator": generator, "dtype": dtype, "device": device}
     return net_class(
         module.to(device, dtype),
