@@ -682,8 +682,9 @@ class AutoencoderNet(Net):
 
     def _autocast(self):
         """Return the context in which products are computed as ``precision`` says."""
-        device = torch.device(self.device).type
-        return torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16")
+        if self.precision == "full":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
     def _prepare(self, n_rows):
         # In each epoch, since callbacks may freeze weights or thaw them.
