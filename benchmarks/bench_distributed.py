@@ -2,9 +2,10 @@
 
     python benchmarks/bench_distributed.py [--rounds 5]
 
-Efficiency is the time of one process, over twice that of two. "exchange" is the part of the time
-that the exchange of gradients takes by itself, measured between two processes with nothing else
-to do.
+Efficiency is the time of one process, over twice that of two; "by CPU" is the same for the time
+that the processes computed, which leaves out waits, and what others do on the machine. "exchange"
+is the time of one exchange of gradients between two processes with nothing else to do, and its
+share of the time of two.
 """
 
 import argparse
@@ -26,16 +27,16 @@ CONV = Conv(input_shape=(1, 28, 28), channels=(8, 16))
 
 #: Name, columns, architecture, rows, batch.
 CASES = [
-    ("64-256-8-256-64", 64, MLP(), 40_000, 256),
-    ("64-256-8-256-64", 64, MLP(), 40_000, 2048),
-    ("784-256-8-256-784", 784, MLP(), 20_000, 256),
-    ("784-256-8-256-784", 784, MLP(), 20_000, 2048),
-    ("convolutions, 28 x 28", 784, CONV, 2000, 256),
+    ("64-256-8-256-64", 64, MLP(), 160_000, 256),
+    ("64-256-8-256-64", 64, MLP(), 160_000, 2048),
+    ("784-256-8-256-784", 784, MLP(), 60_000, 256),
+    ("784-256-8-256-784", 784, MLP(), 60_000, 2048),
+    ("convolutions, 28 x 28", 784, CONV, 8000, 256),
 ]
 
 
 def measure(case, rank, size, rounds):
-    """Return the median time of an epoch, and the number of weights."""
+    """Return the median time of an epoch, by the wall and of the CPU, and the number of weights."""
     _, n_columns, architecture, n_rows, batch_size = case
     X = np.random.RandomState(0).rand(n_rows, n_columns).astype(np.float32)[rank::size]
     ae = AutoencoderTransformer(
@@ -49,10 +50,11 @@ def measure(case, rank, size, rounds):
     ae.fit(X)
     times = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         ae.fit(X)
-        times.append(time.perf_counter() - start)
-    return np.median(times), sum(weight.numel() for weight in ae.module_.parameters())
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    n_weights = sum(weight.numel() for weight in ae.module_.parameters())
+    return *np.median(times, axis=0), n_weights
 
 
 def exchange(n_weights):
@@ -66,7 +68,7 @@ def exchange(n_weights):
 
 
 def run_rank(rank, meeting, rounds):
-    """Be one of the two processes; rank 0 prints its times."""
+    """Be one of the two processes, and print its times."""
     distributed.init_process_group(
         "gloo",
         init_method=Path(meeting).as_uri(),
@@ -75,10 +77,8 @@ def run_rank(rank, meeting, rounds):
         timeout=datetime.timedelta(minutes=5),
     )
     for case in CASES:
-        seconds, n_weights = measure(case, rank, 2, rounds)
-        alone = exchange(n_weights)
-        if rank == 0:
-            print(seconds, alone, flush=True)
+        seconds, cpu, n_weights = measure(case, rank, 2, rounds)
+        print(seconds, cpu, exchange(n_weights), flush=True)
     distributed.destroy_process_group()
 
 
@@ -93,15 +93,16 @@ def main(rounds):
             )
             for rank in range(2)
         ]
-        output, _ = [child.communicate()[0] for child in children]
-    two = np.array(output.split(), float).reshape(-1, 2)
+        output = [child.communicate()[0] for child in children]
+    two = np.mean([np.array(part.split(), float).reshape(-1, 3) for part in output], axis=0)
     print(f"one epoch in float32, {rounds} rounds, one thread in each process")
     print(f"{'':<24}{'batch':>6}{'weights':>9}{'steps':>7}{'1 process':>11}{'2':>8}"
-          f"{'efficiency':>12}{'exchange':>10}")  # fmt: skip
-    for (name, _, _, n_rows, batch), (before, n_weights), (after, alone) in zip(CASES, one, two):
-        n_steps = -(-n_rows // batch)
-        print(f"{name:<24}{batch:>6}{n_weights:>9,}{n_steps:>7}{before:>9.2f} s{after:>6.2f} s"
-              f"{before / after / 2:>12.2f}{alone * n_steps / after:>10.0%}")  # fmt: skip
+          f"{'efficiency':>12}{'by CPU':>8}{'exchange':>16}")  # fmt: skip
+    for case, (before, cpu_before, n_weights), (after, cpu_after, alone) in zip(CASES, one, two):
+        n_steps = -(-case[3] // case[4])
+        print(f"{case[0]:<24}{case[4]:>6}{n_weights:>9,}{n_steps:>7}{before:>9.2f} s{after:>6.2f} s"
+              f"{before / after / 2:>12.2f}{cpu_before / cpu_after / 2:>8.2f}"
+              f"{1000 * alone:>7.2f} ms = {alone * n_steps / after:<4.0%}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -162,9 +162,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X is float32, else the CPU.
     precision : {"full", "bf16"}, default="full"
         "bf16" lets training compute products of matrices in bfloat16 and keep weights and
-        sums in float32 (mixed precision; Micikevicius et al., 2018): about twice as fast for
-        large layers on a GPU that has it, slower elsewhere. It needs float32 rows. Codes and
-        reconstructions are computed in full precision.
+        sums in float32 (mixed precision; Micikevicius et al., 2018): faster for large layers on
+        a processor that has units for it. It needs float32 rows. Codes and reconstructions are
+        computed in full precision.
     random_state : int, RandomState instance or None, default=None
         Decides initial weights, order of rows, held-out rows, dropout, corruption and
         variational codes. Pass an int for the same result on each call of ``fit``.
