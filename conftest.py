@@ -1,6 +1,7 @@
-"""Set up the tests: array-API checks switched on, real data where it is."""
+"""Set up the tests: array-API checks switched on, real data where it is, no open figures."""
 
 import os
+import sys
 from pathlib import Path
 
 # scikit-learn skips its array-API check unless SciPy was imported with this.
@@ -11,7 +12,16 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Figures are drawn, not shown.
+os.environ.setdefault("MPLBACKEND", "agg")
+
 import pytest
+from hypothesis import settings
+
+# The same cases in each run, and many more of them with --hypothesis-profile=long.
+settings.register_profile("short", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=2000, deadline=None, database=None)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +38,13 @@ def _data_for_doctests(request):
     """Skip the examples of the fetchers where their data is not at hand."""
     if request.node.name.startswith("skae.datasets.fetch_"):
         _need_data(request.node.name.split("fetch_")[1])
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def _need_data(name):

@@ -1,6 +1,7 @@
 """A classifier's network: how it is built and trained, with its encoder or behind it."""
 
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from skae._net import (
     initialize_net,
     is_lbfgs,
     make_rows,
+    restore_module,
     weighted_rows,
 )
 from skae._runtime import make_generator, seeded
@@ -115,6 +117,13 @@ def build_head(n_components, n_classes, hidden_layer_sizes, activation, seed):
         return Head(n_components, n_classes, hidden_layer_sizes, activation)
 
 
+def restore_head(parameters, weights):
+    """Return a head with weights that another one had, from the parameters of ``build_head``."""
+    parameters = {name: value for name, value in parameters.items() if name != "seed"}
+    n_layers = len(parameters["hidden_layer_sizes"])
+    return restore_module(partial(Head, **parameters), weights, n_layers)
+
+
 def make_classifier_net(head, encoder, *, optimizer, encoder_lr, dtype, **settings):
     """Return an initialised net around a head and perhaps an encoder, ready to train.
 
@@ -160,6 +169,6 @@ def make_classifier_net(head, encoder, *, optimizer, encoder_lr, dtype, **settin
     )
 
 
-def make_labelled_rows(X, y, weight):
-    """Return rows with the numbers of their classes, to be shuffled."""
-    return make_rows(X, weight, shuffle=True)._replace(y=torch.from_numpy(y.astype(np.int64)))
+def make_labelled_rows(X, y, weight, shuffle=False):
+    """Return rows with the numbers of their classes."""
+    return make_rows(X, weight, shuffle)._replace(y=torch.from_numpy(y.astype(np.int64)))

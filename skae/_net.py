@@ -5,8 +5,11 @@ rules, and batched inference.
 """
 
 import copy
+import inspect
+import math
 import sys
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,6 +22,7 @@ from torch import nn
 from skae._backprop import Backprop, FlatParameters, is_plain
 from skae._distributed import Group, current_group
 from skae._objective import Objective
+from skae._progress import show_progress
 from skae._runtime import as_tensor, few_threads, fits, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
@@ -64,6 +68,12 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 #: Elements of X per batch of inference: large enough for full speed, 4 MB in float32.
 INFERENCE_ELEMENTS = 2**20
+
+#: Most numbers that a layer of a network out of a file gives for a row: 64 MB in float32.
+MAX_ACTIVATIONS = 2**24
+
+#: Whether the network that is restored comes out of a file of somebody else.
+in_file = ContextVar("in_file", default=False)
 
 
 class Rows(NamedTuple):
@@ -277,18 +287,6 @@ class Batches:
         return values.to(**self.to, non_blocking=True)
 
 
-def show_progress(epoch, max_epochs, losses, is_last):
-    """Show one line on standard error: rewritten on a terminal, its last state in a log."""
-    if not (is_last or sys.stderr.isatty()):
-        return
-    bar = "#" * (20 * epoch // max_epochs)
-    line = f"epoch {epoch:>4}/{max_epochs} [{bar:.<20}]"
-    for name in ("train_loss", "valid_loss"):
-        if name in losses:
-            line += f"  {name} {losses[name]:.6g}"
-    print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
-
-
 @contextmanager
 def weighted_rows(batch_norms, weight):
     """Let batch normalisation know the weights of the rows that it is about to see."""
@@ -334,7 +332,7 @@ class Net(NeuralNet):
         self.n_features = n_features
         self.group_ = Group()  # until training begins
 
-    def train(self, rows, valid, stopping, verbose=0):
+    def train(self, rows, valid, stopping, verbose=0, task=None):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
 
         Parameters
@@ -347,11 +345,14 @@ class Net(NeuralNet):
             When to end.
         verbose : int, default=0
             Whether to show a progress line.
+        task : skae._progress.Task or None, default=None
+            What epochs are parts of, if anyone is to hear of them.
 
         Returns
         -------
         bool
-            Whether training ended for lack of progress rather than for lack of epochs.
+            Whether training ended for lack of progress, or because a listener to ``task`` wanted
+            so, rather than for lack of epochs.
 
         Raises
         ------
@@ -367,7 +368,7 @@ class Net(NeuralNet):
                 flat.link()
             group.broadcast(self.module_.state_dict().values())
             self.notify("on_train_begin", X=rows.X, y=None)
-            converged = self._train_epochs(rows, valid, stopping, verbose)
+            converged = self._train_epochs(rows, valid, stopping, verbose, task)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
             self._check_finite(group.average(self.validation_step(batch)["loss"].item(), 1))
@@ -375,13 +376,14 @@ class Net(NeuralNet):
         self._clean_up()
         return converged
 
-    def _train_epochs(self, rows, valid, stopping, verbose):
+    def _train_epochs(self, rows, valid, stopping, verbose, task):
         max_epochs, n_iter_no_change, tol = stopping
         if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
             tol *= LBFGS_TOL
         monitored = "train_loss" if valid is None else self.monitored
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
+            part = task and task.begin_part("epoch")
             self.fit_loop((rows, valid), epochs=1)
             loss = self.history[-1][monitored]
             first = first or loss
@@ -393,14 +395,17 @@ class Net(NeuralNet):
                 best = loss
                 if valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
-            is_last = epoch == max_epochs or idle == n_iter_no_change
+            converged = idle == n_iter_no_change or (
+                part is not None and any(self.group_.gather(part.end()))
+            )
+            is_last = converged or epoch == max_epochs
             if verbose and self.group_.rank == 0:
                 show_progress(epoch, max_epochs, self.history[-1], is_last)
             if is_last:
                 break
         if best_weights is not None:
             self.module_.load_state_dict(best_weights)
-        return idle == n_iter_no_change
+        return converged
 
     def _place(self, rows):
         """Return rows where batches are best taken from: on the device, if they fit."""
@@ -417,9 +422,12 @@ class Net(NeuralNet):
 
     @contextmanager
     def restored_on_error(self):
-        """Give the net its weights, optimiser and history back if the enclosed code fails."""
+        """Give the net what it was back if the enclosed code fails.
+
+        That is its weights, optimiser, history and random numbers; callbacks of skorch keep theirs.
+        """
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
-        n_epochs = len(self.history)
+        n_epochs, drawn = len(self.history), self.generator.get_state()
         try:
             yield
         except BaseException:
@@ -427,6 +435,7 @@ class Net(NeuralNet):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
+            self.generator.set_state(drawn)
             self._clean_up()
             raise
 
@@ -567,24 +576,56 @@ class Net(NeuralNet):
         -------
         ndarray of shape (n_samples, n_outputs)
             In the dtype of X.
+
+        Raises
+        ------
+        MemoryError
+            If the memory does not do for a batch; a quarter of the rows at a time is tried, down
+            to single ones.
+        ValueError
+            If a result is not finite.
         """
         module = self.module_
         rows, weight = as_tensor(X), next(module.parameters())
         dtype = torch.promote_types(weight.dtype, rows.dtype)
         if dtype != weight.dtype:
             module = copy.deepcopy(module).to(dtype)
-        slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // self.widest_))
+        batch_size = max(1, min(len(X), INFERENCE_ELEMENTS // self.widest_))
         copies = not keeps_units(module)  # others might write to what they are given
         draws = nullcontext()
         if self.may_draw_:
             draws = seeded(make_generator(0, weight.device))
-        function, output = getattr(module.eval(), method), None
-        with torch.inference_mode(), few_threads(self.n_products_, slices[0].stop), draws:
-            for batch in slices:
-                values = function(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
-                if output is None:
-                    output = np.empty((len(X), values.shape[1]), X.dtype)
-                output[batch] = values
+        function, output, start = getattr(module.eval(), method), None, 0
+        with torch.inference_mode(), few_threads(self.n_products_, batch_size), draws:
+            while start < len(X):
+                # Batches of equal length, so that none is of a few rows.
+                batch = batch_slices(len(X) - start, batch_size)[0]
+                batch = slice(start, start + batch.stop)
+                try:
+                    values = function(rows[batch].to(weight.device, dtype, copy=copies))
+                    values = values.cpu().numpy()
+                    if output is None:
+                        output = np.empty((len(X), values.shape[1]), X.dtype)
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if batch_size == 1:
+                        raise MemoryError(
+                            f"The memory does not do to {method} {len(X)} rows of {X.shape[1]} "
+                            f"columns, not even one at a time, on device={weight.device.type!r}: "
+                            f"{error}. Pass fewer rows at once, or free memory."
+                        ) from error
+                    batch_size = max(1, batch_size // 4)
+                    continue
+                with np.errstate(over="ignore"):  # is an error below
+                    output[batch] = values
+                if not np.isfinite(output[batch]).all():
+                    raise ValueError(
+                        f"{method} gave values that are not finite for rows with values up to "
+                        f"{np.abs(X[batch]).max():.3g} in size. Rows should be like those "
+                        "of fit; look for outliers or another unit."
+                    )
+                start = batch.stop
         return output
 
     def _clear_gradients(self):
@@ -816,9 +857,11 @@ def initialize_net(
     if isinstance(optimizer, str):
         optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
     if weight_decay is not None:
-        if is_lbfgs(optimizer):
+        known = inspect.signature(optimizer).parameters.values()
+        if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
+            name = getattr(optimizer, "__name__", repr(optimizer))
             raise ValueError(
-                f"weight_decay={weight_decay} is not known to L-BFGS: use weight_decay=None or "
+                f"weight_decay={weight_decay} is not known to {name}: use weight_decay=None or "
                 "another optimizer."
             )
         options = {**options, "weight_decay": weight_decay}
@@ -849,6 +892,13 @@ def initialize_net(
         **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def is_out_of_memory(error):
+    """Tell whether an error says that memory is exhausted; torch has no class for all of them."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    )
 
 
 def may_draw(module):
@@ -921,6 +971,75 @@ def summarize(net):
 def get_weights(module):
     """Return the weights and buffers of a module as a dict of NumPy arrays."""
     return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def restore_module(build, weights, n_layers):
+    """Return a network of ours with the weights of another, whose sizes it must have.
+
+    It is built on torch's meta device, where weights take no memory, and given memory when its
+    sizes are known to be those of the weights. So numbers in a file that somebody else has made
+    cannot ask for more memory than its weights take.
+
+    Parameters
+    ----------
+    build : callable
+        Returns a network out of ``skae.modules``.
+    weights : dict of ndarray
+        As :func:`get_weights` gives them.
+    n_layers : int
+        Number of layers that are asked for, at most; each has a weight of its own.
+
+    Returns
+    -------
+    torch.nn.Module
+        The network, in the dtype of the weights, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If names, shapes or dtypes are not those of the network, if a weight is not finite, or if
+        it is out of a file and a layer gives more than ``MAX_ACTIVATIONS`` numbers per row.
+    """
+    if n_layers > len(weights):
+        raise ValueError(f"there are {len(weights)} weights for {n_layers} layers.")
+    with torch.device("meta"):
+        module = build()
+        expected = module.state_dict()
+        if in_file.get():
+            _check_activations(module, expected["shift"].numel())
+    if set(expected) != set(weights):
+        differing = sorted(set(expected) ^ set(weights))[:4]
+        raise ValueError(f"the weights are not those of {type(module).__name__}: {differing}.")
+    dtypes = {value.dtype for value in weights.values()}
+    if len(dtypes) > 1 or not dtypes <= {np.dtype(name) for name in TORCH_DTYPES}:
+        raise ValueError(f"the weights are {sorted(map(str, dtypes))}, not all float32 or float64.")
+    for name, value in expected.items():
+        if weights[name].shape != tuple(value.shape):
+            raise ValueError(
+                f"weight {name} has the shape {weights[name].shape} instead of "
+                f"{tuple(value.shape)}."
+            )
+        if not np.isfinite(weights[name]).all():
+            raise ValueError(f"weight {name} is not finite.")
+    module.to_empty(device="cpu")
+    set_weights(module, weights)
+    return module
+
+
+def _check_activations(module, n_features):
+    """Raise an error if an untried network would need far more memory than its weights."""
+    if isinstance(module, RecurrentAutoencoder):  # which the meta device is slow to try
+        steps, _ = module.encoder[1].shift.shape
+        widest = steps * module.encoder[1].cell.hidden_size
+    elif isinstance(module, ConvAutoencoder):
+        layers = list_layers(module, torch.zeros(2, n_features))
+        widest = max(math.prod(layer.shape) for layer in layers)
+    else:
+        return
+    if widest > MAX_ACTIVATIONS:
+        raise ValueError(
+            f"a layer gives {widest:,} numbers per row, more than {MAX_ACTIVATIONS:,}."
+        )
 
 
 def set_weights(module, weights):

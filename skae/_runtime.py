@@ -68,10 +68,23 @@ def make_generator(seed, device="cpu"):
 
 
 def as_array(X):
-    """Return a torch tensor as an array of its dtype, and anything else as it is."""
+    """Return a torch tensor as an array of its dtype, and anything else as it is.
+
+    What scikit-learn would let pass although it means no rows of numbers is an error.
+    """
     if not isinstance(X, torch.Tensor):
+        if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
+            raise TypeError(
+                f"X holds dates or times ({X.dtype}), which would be counted from 1970 on: turn "
+                "them into numbers that mean something, such as days since an event."
+            )
         return X
-    X = X.detach().cpu()
+    if X.layout is not torch.strided or X.device.type == "meta":
+        raise TypeError(
+            f"X is a torch tensor with layout={X.layout} on device={X.device.type!r}: pass a dense "
+            "one that holds values, such as X.to_dense()."
+        )
+    X = X.detach().cpu().resolve_conj().resolve_neg()
     return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
 
 
@@ -81,12 +94,14 @@ def as_tensor(X):
     torch warns about read-only arrays since it could write to them. Nothing here does, so the
     array is shown to it through an interface that says "writable".
     """
+    shape = X.shape
+    X = X.reshape(-1)  # the strides of an array of one row may be anything
     if X.flags.writeable:
-        return torch.from_numpy(X)
+        return torch.from_numpy(X).view(shape)
     interface = dict(X.__array_interface__)
     interface["data"] = (interface["data"][0], False)
     view = type("WritableView", (), {"__array_interface__": interface, "base": X})()
-    return torch.from_numpy(np.asarray(view))
+    return torch.from_numpy(np.asarray(view)).view(shape)
 
 
 def resolve_device(device, dtype, fallback=False):

@@ -162,6 +162,8 @@ class Autoencoder(nn.Module):
         """Return the codes of rows in standard units."""
         encoded = self.encoder(Z)
         if self.latent == "sphere":
+            if not self.training:  # rows of fit are of order one; squares of others may overflow
+                encoded = encoded / encoded.abs().amax(dim=1, keepdim=True).clamp_min(1.0)
             # Zeros have no direction, and a gradient without bound: they go to the first axis.
             is_zero = encoded.norm(dim=1, keepdim=True) < 1e-4
             first = torch.eye(1, encoded.shape[1], dtype=encoded.dtype, device=encoded.device)
@@ -962,7 +964,8 @@ def _mirror(size, n_layers, kernel_size, stride, padding, pool):
     if plan is not None:
         return plan
     geometry = (n_layers, kernel_size, stride, padding, pool)
-    others = sorted(range(1, 4 * size + 64), key=lambda other: abs(other - size))
+    nearby = range(max(1, size - 2**12), min(4 * size + 64, size + 2**12))
+    others = sorted(nearby, key=lambda other: abs(other - size))
     near = sorted([other for other in others if _plan(other, *geometry)][:4])
     raise ValueError(
         f"{n_layers} convolutions with kernel_size={kernel_size}, stride={stride}, "

@@ -14,7 +14,7 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import skae
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier, plotting
 from skae.architectures import Linear
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,9 @@ MODULES = [
     "skae.losses",
     "skae.generation",
     "skae.inspection",
+    "skae.plotting",
     "skae.datasets",
+    "skae.onnx",
 ]
 
 #: numpydoc's checks that are not ours: extended summaries and cross references everywhere,
@@ -56,9 +58,13 @@ def public_objects():
 
 
 METHODS = [
-    f"skae.{estimator.__name__}.{name}"
-    for estimator in (AutoencoderTransformer, PretrainedEncoderClassifier)
-    for name in vars(estimator)
+    f"{place}.{thing.__name__}.{name}"
+    for place, things in (
+        ("skae", (AutoencoderTransformer, PretrainedEncoderClassifier)),
+        ("skae.plotting", [getattr(plotting, name) for name in plotting.__all__]),
+    )
+    for thing in things
+    for name in vars(thing)
     if not name.startswith(("_", "set_")) or name == "set_params"
 ]
 
@@ -119,7 +125,8 @@ def test_documented_attributes_of_the_classifier_are_the_real_ones(strategy):
 def test_import_loads_no_optional_package():
     code = (
         "import sys, skae, skae.datasets, skae.inspection\n"
-        "optional = {'matplotlib', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc', 'dask'}\n"
+        "optional = {'matplotlib', 'plotly', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc'}\n"
+        "optional |= {'dask', 'onnx', 'onnxruntime', 'skl2onnx'}\n"
         "print(sorted(optional & set(sys.modules)))"
     )
     output = subprocess.run(
@@ -139,14 +146,26 @@ def test_each_file_imports_only_what_its_place_allows():
         "_distributed": set(),
         "_runtime": set(),
         "_objective": {"modules", "losses"},
-        "_net": {"_backprop", "_distributed", "_objective", "_runtime", "modules", "losses"},
+        "_progress": set(),
+        "_net": {
+            "_backprop",
+            "_distributed",
+            "_objective",
+            "_progress",
+            "_runtime",
+            "modules",
+            "losses",
+        },
         "_head": {"_net", "_runtime", "modules", "losses"},
         "_codes": set(),
         "_report": {"_codes"},
+        "_moments": set(),
         "_autoencoder": {
             "_codes",
             "_distributed",
+            "_moments",
             "_net",
+            "_progress",
             "_runtime",
             "architectures",
             "modules",
@@ -156,14 +175,32 @@ def test_each_file_imports_only_what_its_place_allows():
             "_autoencoder",
             "_distributed",
             "_head",
+            "_moments",
             "_net",
+            "_progress",
             "_runtime",
             "architectures",
             "modules",
         },
         "_label_efficiency": {"_report"},
         "inspection": {"_codes", "_label_efficiency", "_report"},
-        "__init__": {"_autoencoder", "_classifier"},
+        "_audit": {"_autoencoder", "_classifier", "architectures"},
+        "_persistence": {"_audit", "_autoencoder", "_classifier", "_net"},
+        "_plot_base": {"generation"},
+        "_plot_pictures": {"_plot_base", "generation"},
+        "_plot_latent": {"_codes", "_plot_base", "generation", "modules"},
+        "_plot_grid": {"_codes", "_plot_base", "_plot_latent", "generation"},
+        "_plot_curves": {"_plot_base", "generation", "inspection"},
+        "_plot_reports": {"_plot_base", "inspection"},
+        "plotting": {
+            "_plot_curves",
+            "_plot_grid",
+            "_plot_latent",
+            "_plot_pictures",
+            "_plot_reports",
+        },
+        "onnx": {"_autoencoder", "_classifier", "modules"},
+        "__init__": {"_autoencoder", "_classifier", "_persistence"},
     }
     files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
     assert set(files) == set(allowed)
@@ -172,6 +209,8 @@ def test_each_file_imports_only_what_its_place_allows():
         for names in re.findall(r"^from skae import (.+)$", text, re.M):
             found |= {part.strip() for part in names.split(",")}
         assert found <= allowed[name], name
+        if not name.startswith("_plot"):
+            assert "matplotlib" not in text
         if name != "_net":
             assert "import skorch" not in text
             assert "from skorch" not in text

@@ -1,0 +1,395 @@
+"""Fitted estimators as ONNX models, which run without Python or torch.
+
+skl2onnx turns pipelines of scikit-learn into ONNX, step by step. This file teaches it the steps
+that are skae's. Networks are written layer by layer, by a table at the end.
+
+Shapes are those of :mod:`skae.modules`; ``X`` and ``codes`` are names of values in the graph here.
+"""
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+try:
+    from onnx import TensorProto, numpy_helper
+    from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
+    from skl2onnx import get_model_alias, update_registered_converter
+    from skl2onnx.common.data_types import guess_proto_type, guess_tensor_type
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+    from skl2onnx.common.utils_classifier import get_label_classes
+except ImportError as error:
+    raise ImportError('skae.onnx needs onnx and skl2onnx: pip install "skae[onnx]".') from error
+
+from skae import modules
+from skae._autoencoder import AutoencoderTransformer
+from skae._classifier import PretrainedEncoderClassifier
+
+__all__ = ["register"]
+
+#: What onnxruntime has for float32 only, in some opset since 18.
+FLOAT32_ONLY = {
+    "Conv",
+    "ConvTranspose",
+    "Elu",
+    "Erf",
+    "GRU",
+    "LeakyRelu",
+    "LSTM",
+    "PRelu",
+    "Selu",
+    "Softplus",
+}
+
+#: Networks whose layers are all in ``LAYERS``.
+NETWORKS = (
+    modules.MLPAutoencoder,
+    modules.LinearAutoencoder,
+    modules.ConvAutoencoder,
+    modules.RecurrentAutoencoder,
+)
+
+
+def register():
+    """Let skl2onnx convert the estimators of skae, alone or as steps of a pipeline.
+
+    Call it once, then ``skl2onnx.to_onnx``, which documents its parameters. An
+    :class:`~skae.AutoencoderTransformer` becomes what ``transform`` gives, or
+    ``reconstruct`` with its option ``"output"``: ``options={"output": "reconstruction"}`` for
+    the estimator, ``options={"ae__output": "reconstruction"}`` for the step "ae" of a pipeline. A
+    :class:`~skae.PretrainedEncoderClassifier` becomes labels and probabilities, as classifiers of
+    scikit-learn do, with skl2onnx's options ``"zipmap"`` and ``"nocl"``.
+
+    Raises
+    ------
+    ImportError
+        On the import of this module, without skl2onnx: ``pip install "skae[onnx]"``.
+
+    Notes
+    -----
+    The type of the rows shown to ``to_onnx`` is that of the model's input: float32 or float64.
+    As in ``transform``, computation is in the wider one of it and that of the rows of ``fit``, so
+    fit float32 rows for a model of half the size. Convolutions, recurrent layers and some
+    activations are always in float32, since onnxruntime has no other. Models need opset 18 or
+    newer.
+
+    Converted networks check nothing: a row with missing values is no error, and means nothing.
+
+    The networks of ``MLP``, ``Linear``, ``Conv`` and ``Recurrent`` can be converted; with another
+    one, of a callable, ``to_onnx`` raises a ``NotImplementedError``. Losses, corruptions and
+    penalties do not matter, since they are for training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import onnxruntime
+    >>> import skae.onnx
+    >>> from skae import AutoencoderTransformer
+    >>> from skl2onnx import to_onnx
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data.astype(np.float32)
+    >>> ae = AutoencoderTransformer(n_components=2, max_epochs=5, random_state=0, tol=None).fit(X)
+    >>> skae.onnx.register()
+    >>> model = to_onnx(ae, X[:1])
+    >>> session = onnxruntime.InferenceSession(model.SerializeToString())
+    >>> codes, = session.run(None, {"X": X})
+    >>> np.allclose(codes, ae.transform(X), atol=1e-5)
+    True
+    """
+    update_registered_converter(
+        AutoencoderTransformer,
+        "SkaeAutoencoderTransformer",
+        _shape_rows,
+        _convert_autoencoder,
+        options={"output": ["codes", "reconstruction"]},
+    )
+    update_registered_converter(
+        PretrainedEncoderClassifier,
+        "SkaePretrainedEncoderClassifier",
+        calculate_linear_classifier_output_shapes,
+        _convert_classifier,
+        options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
+    )
+
+
+class Graph:
+    """The nodes of an operator, which compute in one dtype.
+
+    Parameters
+    ----------
+    scope, operator, container
+        What skl2onnx gives a converter.
+    module : torch.nn.Module
+        Has a buffer ``shift``, of the dtype of the network.
+    """
+
+    def __init__(self, scope, operator, container, module):
+        if container.target_opset < 18:
+            raise ValueError(
+                f"target_opset={container.target_opset} is too old for "
+                f"{type(operator.raw_operator).__name__}: use 18 or newer."
+            )
+        self.scope, self.container = scope, container
+        self.given = guess_proto_type(operator.outputs[-1].type)
+        given = tensor_dtype_to_np_dtype(self.given)
+        self.dtype = np.promote_types(given, _as_array(module.shift).dtype)
+
+    def add(self, kind, *inputs, output=0, **attributes):
+        """Add a node and return the name of one of its outputs.
+
+        Inputs are names, of which the first may be cast; or numbers, arrays and tensors, which are
+        constants. Those of floats get the dtype of the graph.
+        """
+        name = self.scope.get_unique_variable_name(kind.lower())
+        narrow = kind in FLOAT32_ONLY and self.dtype == np.float64
+        dtype = np.float32 if narrow else self.dtype
+        inputs = [v if isinstance(v, str) else self._constant(v, dtype) for v in inputs]
+        if narrow:
+            inputs[0] = self.cast(inputs[0], TensorProto.FLOAT)
+        self._add_node(kind, inputs, [""] * output + [name], attributes)
+        return self.cast(name) if narrow else name
+
+    def cast(self, value, to=None):
+        """Cast a value, to the dtype of the graph if nothing else is said."""
+        return self.add("Cast", value, to=to or np_dtype_to_tensor_dtype(self.dtype))
+
+    def take(self, inputs):
+        """Return the columns of all inputs side by side."""
+        columns = [self.cast(variable.full_name) for variable in inputs]
+        return columns[0] if len(columns) == 1 else self.add("Concat", *columns, axis=1)
+
+    def give(self, value, variable):
+        """Let an output be a value."""
+        self._add_node("Cast", [value], [variable.full_name], {"to": self.given})
+
+    def strings(self, values):
+        """Return the name of a constant that holds strings."""
+        name = self.scope.get_unique_variable_name("strings")
+        encoded = [value.encode() for value in values]
+        self.container.add_initializer(name, TensorProto.STRING, [len(encoded)], encoded)
+        return name
+
+    def _constant(self, value, dtype):
+        array = _as_array(value)
+        array = array.astype(dtype) if array.dtype.kind == "f" else array
+        name = self.scope.get_unique_variable_name("constant")
+        tensor = numpy_helper.from_array(np.ascontiguousarray(array))
+        self.container.add_initializer(name, None, None, tensor)
+        return name
+
+    def _add_node(self, kind, inputs, outputs, attributes):
+        name, version = self.scope.get_unique_operator_name(kind), self.container.target_opset
+        self.container.add_node(kind, inputs, outputs, op_version=version, name=name, **attributes)
+
+
+def _as_array(value):
+    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+
+
+def _shape_rows(operator):
+    """Set the type and shape of what an autoencoder gives."""
+    estimator, rows = operator.raw_operator, operator.inputs[0]
+    check_is_fitted(estimator)
+    reconstructs = _reconstructs(operator.scope_inst, estimator)
+    width = estimator.n_features_in_ if reconstructs else estimator.n_components_
+    operator.outputs[0].type = guess_tensor_type(rows.type)
+    operator.outputs[0].type.shape = [rows.get_first_dimension(), width]
+
+
+def _reconstructs(scope, estimator):
+    return scope.get_options(estimator, {"output": "codes"})["output"] == "reconstruction"
+
+
+def _convert_autoencoder(scope, operator, container):
+    estimator = operator.raw_operator
+    module = estimator.module_
+    if type(module) not in NETWORKS:
+        raise NotImplementedError(
+            f"architecture={estimator._architecture!r} built a {type(module).__name__}, of which "
+            "skae does not know the layers, so that it cannot convert them to ONNX. Use MLP, "
+            "Linear, Conv or Recurrent of skae.architectures, or convert module_ by itself with "
+            "torch.onnx.export."
+        )
+    graph = Graph(scope, operator, container, module)
+    rows = _encode(graph, module, graph.take(operator.inputs), estimator.n_components_)
+    if _reconstructs(scope, estimator):
+        rows = _decode(graph, module, rows)
+        rows = graph.add("Sigmoid", rows) if estimator._loss == "bce" else rows
+    graph.give(rows, operator.outputs[0])
+
+
+def _convert_classifier(scope, operator, container):
+    estimator, (label, probabilities) = operator.raw_operator, operator.outputs
+    encoder = scope.declare_local_operator(
+        get_model_alias(type(estimator.encoder_)), estimator.encoder_
+    )
+    encoder.inputs = operator.inputs
+    codes = scope.declare_local_variable("codes", guess_tensor_type(probabilities.type))
+    encoder.outputs.append(codes)
+
+    head = estimator.module_.head
+    graph = Graph(scope, operator, container, head)
+    Z = _standardize(graph, head, graph.take([codes]))
+    shares = graph.add("Softmax", _pass(graph, head.layers, Z), axis=1)
+    graph.give(shares, probabilities)
+    number = graph.add("ArgMax", shares, axis=1, keepdims=0)
+    classes = get_label_classes(scope, estimator)
+    is_text = isinstance(classes[0], str)
+    classes = graph.strings(classes) if is_text else classes.astype(np.int64)
+    name = graph.add("Gather", classes, number)
+    container.add_node("Identity", name, label.full_name, op_version=14)
+
+
+def _standardize(graph, module, X):
+    # One scale per column: onnxruntime takes a single one into the product behind it, in float32.
+    return graph.add("Div", graph.add("Sub", X, module.shift), module.scale.expand_as(module.shift))
+
+
+def _encode(graph, module, X, n_components):
+    """Do what ``module.encode`` does."""
+    encoded = _pass(graph, module.encoder, _standardize(graph, module, X))
+    if module.latent == "sphere":
+        norm = graph.add("ReduceL2", encoded, np.array([1]))
+        is_zero = graph.cast(graph.add("Less", norm, 1e-4))
+        first = graph.add("Mul", is_zero, np.eye(1, n_components))
+        return graph.add("LpNormalization", graph.add("Add", encoded, first), axis=1, p=2)
+    if module.latent == "gaussian":
+        return graph.add("Slice", encoded, np.array([0]), np.array([n_components]), np.array([1]))
+    if isinstance(module, modules.LinearAutoencoder):
+        return graph.add("MatMul", graph.add("Sub", encoded, module.center), module.turn)
+    return encoded
+
+
+def _decode(graph, module, codes):
+    """Do what ``module.decode`` does."""
+    if isinstance(module, modules.LinearAutoencoder):
+        codes = graph.add("Add", graph.add("MatMul", codes, module.back), module.center)
+    Z = _pass(graph, module.decoder, codes)
+    return graph.add("Add", graph.add("Mul", Z, module.scale), module.shift)
+
+
+def _pass(graph, layers, X):
+    """Pass a value through layers."""
+    for layer in layers:
+        X = LAYERS[type(layer)](graph, layer, X)
+    return X
+
+
+def _linear(graph, layer, X):
+    weight = layer._source[0].weight if isinstance(layer, modules.Transposed) else layer.weight.t()
+    return graph.add("Add", graph.add("MatMul", X, weight), layer.bias)
+
+
+def _batch_norm(graph, layer, X):
+    slope = layer.weight.double() / (layer.running_var.double() + layer.eps).sqrt()
+    X = graph.add("Mul", graph.add("Sub", X, layer.running_mean), slope)
+    return graph.add("Add", X, layer.bias)
+
+
+def _layer_norm(graph, layer, X):
+    return graph.add("LayerNormalization", X, layer.weight, layer.bias, epsilon=layer.eps)
+
+
+def _gelu(graph, layer, X):
+    erf = graph.add("Erf", graph.add("Mul", X, 0.5**0.5))
+    return graph.add("Mul", X, graph.add("Mul", graph.add("Add", erf, 1.0), 0.5))
+
+
+def _silu(graph, layer, X):
+    # Not X * sigmoid(X), of which onnxruntime 1.23 makes one operation that is float32 only.
+    return graph.add("Div", X, graph.add("Add", graph.add("Exp", graph.add("Neg", X)), 1.0))
+
+
+def _conv(graph, layer, X):
+    geometry = {"strides": layer.stride, "pads": 2 * layer.padding}
+    return graph.add("Conv", X, layer.weight, layer.bias, **geometry)
+
+
+def _conv_transpose(graph, layer, X):
+    geometry = {"strides": layer.stride, "pads": 2 * layer.padding}
+    geometry["output_padding"] = layer.output_padding
+    return graph.add("ConvTranspose", X, layer.weight, layer.bias, **geometry)
+
+
+def _max_pool(graph, layer, X, n_axes):
+    sizes = n_axes * [layer.kernel_size]
+    return graph.add("MaxPool", X, kernel_shape=sizes, strides=sizes)
+
+
+def _recur(graph, cell, steps, *lengths, output):
+    """Pass (steps, batch, features) through a cell; output 0 is each state, 1 the last."""
+    is_lstm = isinstance(cell, nn.LSTM)
+    # torch's gates are input, forget, cell, output; and reset, update, new.
+    order = [0, 3, 1, 2] if is_lstm else [1, 0, 2]
+    W, R, input_bias, state_bias = (
+        np.split(_as_array(weight), len(order)) for weight in cell.all_weights[0]
+    )
+    W, R, input_bias, state_bias = (
+        np.concatenate([parts[gate] for gate in order]) for parts in (W, R, input_bias, state_bias)
+    )
+    bias = np.concatenate([input_bias, state_bias])
+    attributes = {"hidden_size": cell.hidden_size}
+    if not is_lstm:
+        attributes["linear_before_reset"] = 1
+    weights = W[np.newaxis], R[np.newaxis], bias[np.newaxis]
+    return graph.add(
+        "LSTM" if is_lstm else "GRU", steps, *weights, *lengths, output=output, **attributes
+    )
+
+
+def _last_state(graph, layer, X):
+    """Read (batch, steps, features) up to the padding."""
+    lengths = []
+    if layer.padding_value is not None:
+        padding = (layer.padding_value - layer.shift) / layer.scale
+        distance = graph.add("Abs", graph.add("Sub", X, padding))
+        observed = graph.add("Greater", distance, 1e-5 + 1e-5 * padding.abs())
+        observed = graph.add("ReduceMax", graph.cast(observed), np.array([2]), keepdims=0)
+        numbers = np.arange(1.0, len(padding) + 1)
+        last = graph.add(
+            "ReduceMax", graph.add("Mul", observed, numbers), np.array([1]), keepdims=0
+        )
+        lengths = [graph.cast(graph.add("Max", last, 1.0), TensorProto.INT32)]
+    steps = graph.add("Transpose", X, perm=[1, 0, 2])
+    state = _recur(graph, layer.cell, steps, *lengths, output=1)
+    return graph.add("Squeeze", state, np.array([0]))
+
+
+def _unroll(graph, layer, codes):
+    """Show the codes at each step."""
+    steps = graph.add("Unsqueeze", codes, np.array([0]))
+    steps = graph.add("Expand", steps, np.array([layer.steps, 1, 1]))
+    states = graph.add("Squeeze", _recur(graph, layer.cell, steps, output=0), np.array([1]))
+    return graph.add("Transpose", states, perm=[1, 0, 2])
+
+
+#: What writes each layer of the networks.
+LAYERS = {
+    nn.Linear: _linear,
+    modules.Transposed: _linear,
+    modules.BatchNorm: _batch_norm,
+    nn.LayerNorm: _layer_norm,
+    nn.Dropout: lambda graph, layer, X: X,
+    nn.ReLU: lambda graph, layer, X: graph.add("Relu", X),
+    nn.LeakyReLU: lambda graph, layer, X: graph.add("LeakyRelu", X, alpha=layer.negative_slope),
+    nn.PReLU: lambda graph, layer, X: graph.add("PRelu", X, layer.weight),
+    nn.ELU: lambda graph, layer, X: graph.add("Elu", X, alpha=layer.alpha),
+    nn.SELU: lambda graph, layer, X: graph.add("Selu", X),
+    nn.GELU: _gelu,
+    nn.SiLU: _silu,
+    nn.Softplus: lambda graph, layer, X: graph.add("Softplus", X),
+    nn.Tanh: lambda graph, layer, X: graph.add("Tanh", X),
+    nn.Sigmoid: lambda graph, layer, X: graph.add("Sigmoid", X),
+    nn.Unflatten: lambda graph, layer, X: graph.add(
+        "Reshape", X, np.array([0, *layer.unflattened_size])
+    ),
+    nn.Flatten: lambda graph, layer, X: graph.add("Flatten", X),
+    nn.Conv1d: _conv,
+    nn.Conv2d: _conv,
+    nn.ConvTranspose1d: _conv_transpose,
+    nn.ConvTranspose2d: _conv_transpose,
+    nn.MaxPool1d: lambda graph, layer, X: _max_pool(graph, layer, X, 1),
+    nn.MaxPool2d: lambda graph, layer, X: _max_pool(graph, layer, X, 2),
+    modules.LastState: _last_state,
+    modules.Unrolled: _unroll,
+}
