@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
 
-#: Fits a quarter of a gigabyte that is on disk, when the process may allocate a quarter of that.
+#: Fits a quarter of a gigabyte that is on disk, when the process may allocate half of that.
 FIT_IN_LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
@@ -41,7 +41,7 @@ ae.fit(X[:8192]).score(X[:8192])  # loads what is loaded on first use
 status = Path("/proc/self/status").read_text()
 data = 1024 * int(status.split("VmData:")[1].split()[0])
 _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-resource.setrlimit(resource.RLIMIT_DATA, (data + X.nbytes // 4, hard))
+resource.setrlimit(resource.RLIMIT_DATA, (data + X.nbytes // 2, hard))
 ae.fit(X)
 print(ae.transform(X).shape, ae.score(X) > 0)
 """
