@@ -23,6 +23,9 @@ settings.register_profile("short", max_examples=60, deadline=None, derandomize=T
 settings.register_profile("long", max_examples=2000, deadline=None, database=None)
 settings.load_profile("short")
 
+#: What Sphinx reads and writes, beside the pages whose examples are tests.
+collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/api/*", "docs/auto_examples/*"]
+
 
 @pytest.fixture(scope="session")
 def mnist():

@@ -194,9 +194,9 @@ class AutoencoderTransformer(
         The trained network, in evaluation mode.
     net_ : skorch.NeuralNet
         The net that trained it, with its optimiser and history.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Mean of what training minimised in each epoch, penalty included, in the units of X.
-    validation_curve_ : ndarray of shape (n_iter_,) or None
+    validation_curve_ : ndarray of shape (`n_iter_`,) or None
         Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
     components_ : ndarray of shape (n_components, n_features)
         Only with ``architecture=Linear()``, euclidean codes, no penalty and a loss other than
@@ -218,7 +218,7 @@ class AutoencoderTransformer(
         Number of epochs trained.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, where X has names that are all strings.
 
     See Also

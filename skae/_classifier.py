@@ -122,16 +122,16 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         encoder for "frozen".
     net_ : skorch.NeuralNet
         The net that trained it, with its optimiser and history.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Mean cross-entropy of the labelled rows in each epoch, in nats.
-    validation_curve_ : ndarray of shape (n_iter_,) or None
+    validation_curve_ : ndarray of shape (`n_iter_`,) or None
         Loss or accuracy of the held-out rows after each epoch; None without
         ``early_stopping``.
     n_iter_ : int
         Number of epochs trained, pretraining not counted.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, where X has names that are all strings.
 
     See Also

@@ -130,6 +130,17 @@ class Autoencoder(nn.Module):
         the mean and the log-variance of a normal distribution for each code, side by
         side, of which the codes are the means (Kingma & Welling, 2014).
 
+    Attributes
+    ----------
+    encoder, decoder : torch.nn.Module
+        The two networks, in standard units.
+    latent : str
+        What the encoder's output means.
+    shift : torch.Tensor of shape (n_features,)
+        Centre of X, a buffer.
+    scale : torch.Tensor of shape ()
+        Unit of X, a buffer.
+
     Examples
     --------
     >>> import torch
@@ -254,6 +265,17 @@ class BatchNorm(nn.Module):
         Share of each batch in the running averages: larger forgets faster.
     eps : float, default=1e-5
         Added to variances.
+
+    Attributes
+    ----------
+    momentum, eps : float
+        As given.
+    weight, bias : torch.nn.Parameter of shape (width,)
+        Slope and offset of each column.
+    running_mean, running_var : torch.Tensor of shape (width,)
+        Running averages, buffers; the variance is the biased one.
+    row_weight : torch.Tensor of shape (batch,) or None
+        Weights of the rows of the batch, set by whoever trains; None are equal ones.
 
     Examples
     --------
@@ -392,6 +414,13 @@ class LinearAutoencoder(MLPAutoencoder):
     tied_weights : bool, default=False
         Whether the decoder uses the transposed weight of the encoder.
 
+    Attributes
+    ----------
+    center : torch.Tensor of shape (n_components,)
+        The encoder's output at the mean of X, a buffer.
+    turn, back : torch.Tensor of shape (n_components, n_components)
+        From the encoder's output to codes, and its inverse; buffers.
+
     Examples
     --------
     >>> import torch
@@ -490,7 +519,7 @@ class ConvAutoencoder(Autoencoder):
     =========  =======================================  =================================
     name       shape                                    meaning
     =========  =======================================  =================================
-    images     (batch, *input_shape)                    what rows of X are inside
+    images     ``(batch, *input_shape)``                what rows of X are inside
     map        (batch, channels[-1], height, width)     what the last convolution gives
     codes      (batch, n_components)                    the map itself, or a dense layer's
     =========  =======================================  =================================
@@ -698,6 +727,15 @@ class Head(nn.Module):
     activation : str, default="relu"
         After each hidden layer; a key of ``ACTIVATIONS``.
 
+    Attributes
+    ----------
+    layers : torch.nn.Sequential
+        Linear layers and activations.
+    shift : torch.Tensor of shape (n_components,)
+        Centre of the codes, a buffer.
+    scale : torch.Tensor of shape ()
+        Unit of the codes, a buffer.
+
     Examples
     --------
     >>> import torch
@@ -734,6 +772,13 @@ class Classifier(nn.Module):
         Maps codes to logits.
     encoder : torch.nn.Module or None, default=None
         Has ``encode``; None takes codes as rows.
+
+    Attributes
+    ----------
+    encoder : torch.nn.Module or None
+        As given.
+    head : Head
+        As given.
 
     Examples
     --------
