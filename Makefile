@@ -1,10 +1,10 @@
-# The two commands: `make demo` and `make test`. Each makes its own environment in .venv.
+# The commands. Each makes its own environment in .venv.
 
 PYTHON ?= python3
 DATA ?= digits
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test docs check-docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo.py --data $(DATA)
@@ -13,6 +13,12 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2
+
+docs: .venv/docs
+	$(BIN)/sphinx-build -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+
+check-docs: docs
+	$(BIN)/python docs/check_site.py docs/_build/html
 
 .venv/demo: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -23,5 +29,9 @@ test: .venv/test
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[test]"
 	touch $@
 
+.venv/docs: .venv/demo
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv docs/_build docs/api docs/auto_examples

@@ -16,6 +16,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import pytest
+from hypothesis import settings
+
+# The same cases in each run, and many more of them with --hypothesis-profile=long.
+settings.register_profile("short", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=2000, deadline=None, database=None)
+settings.load_profile("short")
+
+#: What Sphinx reads and writes, beside the pages whose examples are tests.
+collect_ignore_glob = ["docs/*.py", "docs/_*", "docs/api/*", "docs/auto_examples/*"]
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,7 @@ def draw(fitted, X_test, y_test, path):
     losses.set(
         yscale="log", xlabel="share of training", ylabel="mean squared error", title="loss curves"
     )
-    losses.legend()
+    losses.legend(loc="right", bbox_to_anchor=(1, 0.36))
     for axes, name in zip(planes, ("PCA", "autoencoder")):
         codes = fitted[name, 2].transform(X_test[:2000])
         points = axes.scatter(*codes.T, c=y_test[:2000], cmap="tab10", s=6, vmin=-0.5, vmax=9.5)

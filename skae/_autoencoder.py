@@ -16,12 +16,24 @@ from sklearn.base import (
     clone,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae import _net, _runtime
+from skae import _net, _progress, _runtime
 from skae._codes import dead_codes, name_codes
+from skae._distributed import current_group
+from skae._moments import (
+    blocks_of,
+    check_no_overflow,
+    check_weight,
+    mean_of,
+    n_directions,
+    rounding_of,
+    sample_of,
+    spread_of,
+    variances_of,
+)
 from skae.architectures import MLP, Architecture, Conv, Linear, Recurrent, build_module
 from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
 from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
@@ -42,19 +54,19 @@ SETTINGS = (
     "batch_size",
     "callbacks",
     "device",
+    "precision",
 )
 
 #: Those of them that say what to minimise.
 OBJECTIVE = SETTINGS[:6]
 
-#: Elements of X that are looked at in one go: 8 MB in float64.
-BLOCK_ELEMENTS = 2**20
 
-#: Rows that the spread of X is estimated from, and that dead codes are looked for in.
-SAMPLE_ROWS = 2048
-
-
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AutoencoderTransformer(
+    _progress.CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
     """Nonlinear dimensionality reduction by an autoencoder.
 
     An encoder network maps each row to ``n_components`` codes, a decoder network maps the codes
@@ -151,7 +163,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         None trains for ``max_epochs`` whatever happens. For "lbfgs", whose loss has no noise of
         batches, a thousandth of it.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the fit before.
+        Whether ``fit`` goes on from the weights of the fit before: as many passes as it takes,
+        shuffled, with a fresh optimiser. ``partial_fit`` always goes on, for one pass, and keeps
+        the optimiser.
     callbacks : list of skorch callbacks or None, default=None
         For schedules of the learning rate, clipping of gradients, logs and the like
         (:mod:`skorch.callbacks`). Copies of them hear of the training; they are found in
@@ -159,6 +173,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     device : str, default="auto"
         Where to compute: "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU if there is one and
         X is float32, else the CPU.
+    precision : {"full", "bf16"}, default="full"
+        "bf16" lets training compute products of matrices in bfloat16 and keep weights and
+        sums in float32 (mixed precision; Micikevicius et al., 2018): faster for large layers on
+        a processor that has units for it. It needs float32 rows. Codes and reconstructions are
+        computed in full precision.
     random_state : int, RandomState instance or None, default=None
         Decides initial weights, order of rows, held-out rows, dropout, corruption and
         variational codes. Pass an int for the same result on each call of ``fit``.
@@ -175,9 +194,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The trained network, in evaluation mode.
     net_ : skorch.NeuralNet
         The net that trained it, with its optimiser and history.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Mean of what training minimised in each epoch, penalty included, in the units of X.
-    validation_curve_ : ndarray of shape (n_iter_,) or None
+    validation_curve_ : ndarray of shape (`n_iter_`,) or None
         Mean loss of the held-out rows after each epoch; None without ``early_stopping``.
     components_ : ndarray of shape (n_components, n_features)
         Only with ``architecture=Linear()``, euclidean codes, no penalty and a loss other than
@@ -193,12 +212,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     explained_variance_ratio_ : ndarray of shape (n_components,)
         With ``components_``: the same as shares of the variance of X.
     best_loss_ : float
-        Lowest value of the validation curve, or of the loss curve if there is none.
+        Lowest value of the validation curve, or of the loss curve if there is none; epochs of
+        ``alpha_warmup`` do not count, unless there are no others.
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, where X has names that are all strings.
 
     See Also
@@ -232,6 +252,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Rippel, Gelbart & Adams (2014), "Learning ordered representations with nested dropout", *ICML*.
 
     Kingma & Welling (2014), "Auto-encoding variational Bayes", *ICLR*.
+
+    Micikevicius et al. (2018), "Mixed precision training", *ICLR*.
 
     Higgins et al. (2017), "beta-VAE: learning basic visual concepts with a constrained
     variational framework", *ICLR*.
@@ -274,6 +296,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         "warm_start": ["boolean"],
         "callbacks": [list, tuple, None],
         "device": [str],
+        "precision": [StrOptions({"full", "bf16"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -304,6 +327,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         warm_start=False,
         callbacks=None,
         device="auto",
+        precision="full",
         random_state=None,
         verbose=0,
     ):
@@ -330,6 +354,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 
@@ -378,26 +403,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             finite. The estimator is then as it was before.
         """
         with _unchanged_on_error(self):
-            continues = self.warm_start and hasattr(self, "net_")
-            X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
-            mean = _mean(X, weight)
-            if continues:
-                self._check_objective()
-                self._check_same_network()
-                self._settings = self._resolve_settings(len(X))
-                self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
-            else:
-                self._start(X, mean, weight)
-            rows, valid = _net.make_rows(X, weight, shuffle=True), None
-            if self.early_stopping:
-                # Not the net's generator: with the same seed, the same rows are held out again.
-                generator = _runtime.make_generator(self._settings["seed"])
-                rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
-            if self.pretrain is not None and not continues:
-                self._pretrain(rows, valid)
-            converged = self._train(rows, valid, self.max_epochs)
-            self.mean_, self._weight_seen = mean, total
-            self._find_principal_axes(X, weight, total)
+            converged, some_rows, codes = self._fit(X, y, sample_weight)
+        if current_group().rank > 0:  # one process speaks for all
+            return self
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and the loss still improves by more than "
@@ -406,8 +414,38 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
-        self._warn_of_dead_codes(X[_sample(X, weight)])
+        self._warn_of_dead_codes(some_rows, codes)
         return self
+
+    @_progress.with_callbacks
+    def _fit(self, X, y, sample_weight):
+        """Return whether training ended by itself, and some of the rows with their codes."""
+        continues = self.warm_start and hasattr(self, "net_")
+        X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
+        mean = _over_ranks(mean_of(X, weight), X, weight)
+        if continues:
+            self._check_objective()
+            self._check_same_network()
+            self._settings = self._resolve_settings(len(X))
+            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+        else:
+            self._start(X, mean, weight)
+        self.mean_, self._weight_seen = mean, total
+        rows, valid = _net.make_rows(X, weight, shuffle=True), None
+        if self.early_stopping:
+            # Not the net's generator: with the same seed, the same rows are held out again.
+            generator = _runtime.make_generator(self._settings["seed"])
+            rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
+        if self.pretrain is not None and not continues:
+            self._pretrain(rows, valid)
+        stopping = self._stopping(rows, self.net_)
+        task = _progress.begin_fit(self, stopping.max_epochs, X, y, weight)
+        converged = self._train(rows, valid, stopping, task)
+        self._find_principal_axes(X, weight, total)
+        if task is not None:
+            task.end()
+        some_rows = X[sample_of(X, weight)]
+        return converged, some_rows, self.net_.apply("encode", some_rows)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -416,7 +454,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         The first chunk decides the network's units (centre and scale), so it should be typical.
         ``max_epochs``, ``tol``, ``early_stopping`` and ``pretrain`` are for ``fit``. A changed
         parameter of the optimiser, the corruption or the penalty counts from the next chunk on,
-        with a fresh optimiser.
+        with a fresh optimiser. After ``fit``, and after loading, it goes on from the weights there
+        are. To pass over the same rows again until they are learned, use ``fit`` with
+        ``warm_start=True`` instead.
 
         Parameters
         ----------
@@ -440,7 +480,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         with _unchanged_on_error(self):
             first = not hasattr(self, "net_")
             X, weight, total = self._check_training_rows(X, sample_weight, reset=first)
-            mean = _mean(X, weight)
+            mean = _over_ranks(mean_of(X, weight), X, weight)
             if first:
                 self._start(X, mean, weight)
                 self.mean_, self._weight_seen = mean, 0.0
@@ -448,7 +488,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 self._check_objective()
                 self._check_same_network()
                 self._follow_settings()
-            self._train(_net.make_rows(X, weight), None, max_epochs=1)
+            rows = _net.make_rows(X, weight)
+            self._train(rows, None, self._stopping(rows, self.net_, max_epochs=1))
             self._weight_seen += total
             self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
             self._find_principal_axes(X, weight, total)
@@ -489,7 +530,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If the number of columns is not ``n_components_``.
         """
         check_is_fitted(self)
-        codes = check_array(_runtime.as_array(X), dtype=[np.float64, np.float32], order="C")
+        codes = _runtime.as_array(X)
+        codes = check_array(codes, dtype=[np.float64, np.float32], order="C", input_name="X")
         if codes.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but inverse_transform takes codes, as transform "
@@ -537,10 +579,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        weight = _check_weight(sample_weight, X)
-        mse = np.average(self._squared_errors(X), weights=weight)
-        total = _variances(X, self.mean_, weight).sum()
-        return float(1 - mse / total) if total > 0 else float(mse <= _noise(self.mean_, X).sum())
+        weight = check_weight(sample_weight, X)
+        errors, total = self._squared_errors(X), variances_of(X, self.mean_, weight).sum()
+        with np.errstate(over="ignore"):  # is an error below
+            mse = np.average(errors, weights=weight)
+        check_no_overflow(mse, X)
+        if total > 0:
+            return float(1 - mse / total)
+        return float(mse <= rounding_of(self.mean_, X).sum())
 
     def score_samples(self, X):
         """Return minus the mean squared error of each row: lower is more abnormal.
@@ -605,9 +651,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _squared_errors(self, X):
         """Return the squared error of each row, summed over columns, block by block."""
         errors = np.empty(len(X))
-        for block in _blocks(X):
-            difference = X[block].astype(np.float64) - self._reconstruct(X[block])
-            errors[block] = np.einsum("ij,ij->i", difference, difference)
+        for block in blocks_of(X):
+            output = self._reconstruct(X[block])
+            with np.errstate(over="ignore"):  # is an error below
+                difference = X[block].astype(np.float64) - output
+                errors[block] = np.einsum("ij,ij->i", difference, difference)
+        check_no_overflow(errors.max(), X)
         return errors
 
     def _check_rows(self, X, reset=False):
@@ -630,21 +679,33 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _check_training_rows(self, X, sample_weight, reset):
         """Return rows, their weights (None or at most 1) and the sum of weights as given."""
+        group = current_group()
+        with group.together():
+            X, weight = self._check_own_rows(X, sample_weight, reset)
+        group.check_shares(X, weight)
+        if weight is None:
+            return X, None, float(sum(group.gather(len(X))))
+        return X, weight / max(group.gather(weight.max())), sum(group.gather(weight.sum()))
+
+    def _check_own_rows(self, X, sample_weight, reset):
+        """Return the rows of this process, and their weights as given or None."""
         X = self._check_rows(X, reset)
+        if self.precision == "bf16" and X.dtype != np.float32:
+            raise ValueError(
+                f"precision='bf16' needs float32 rows and X is {X.dtype}: pass "
+                "X.astype('float32'), or use precision='full'."
+            )
         if self.loss == "bce" and (X.min() < -1e-6 or X.max() > 1 + 1e-6):  # MinMaxScaler rounds
             raise ValueError(
                 f"loss='bce' needs X in [0, 1], got values from {X.min():.6g} to {X.max():.6g}. "
                 "Scale X with MinMaxScaler, or use loss='mse'."
             )
-        if sample_weight is None:
-            return X, None, float(len(X))
-        weight = _check_weight(sample_weight, X)
-        return X, weight / weight.max(), weight.sum()
+        return X, None if sample_weight is None else check_weight(sample_weight, X)
 
     def _start_untrained(self, X, sample_weight=None):
         """Do all that ``fit`` does but train: a network with fresh weights, in the units of X."""
         X, weight, _ = self._check_training_rows(X, sample_weight, reset=True)
-        mean = _mean(X, weight)
+        mean = mean_of(X, weight)
         self._start(X, mean, weight)
         self.mean_, self.n_iter_ = mean, 0
         return self
@@ -666,8 +727,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         _net.check_module(module, X[:2], self.n_components_)
         self.net_ = self._make_net(module, X.dtype)
         if self._uses_standard_units:
-            module.use_units(mean, _spread(X, mean, weight))
-        self.loss_curve_, self.validation_curve_ = np.empty(0), None
+            variance = _over_ranks(spread_of(X, mean, weight) ** 2, X, weight)
+            module.use_units(mean, np.sqrt(variance))
+        self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan
 
     def _check_objective(self):
         """Raise an error if what is to be minimised is not known or does not go together."""
@@ -725,9 +787,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _resolve_settings(self, n_rows):
         """Return how to train, as it will be kept: a copy of the estimator trains like this."""
+        group = current_group()
         return {
-            "seed": _runtime.make_seed(self.random_state),
-            "n_rows": n_rows,
+            "seed": group.gather(_runtime.make_seed(self.random_state))[0],
+            "n_rows": sum(group.gather(n_rows)),
             **{name: getattr(self, name) for name in SETTINGS},
         }
 
@@ -842,12 +905,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         n_epochs = _net.resolve_max_epochs(max_epochs or self.max_epochs, len(rows.index), net)
         return _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
 
-    def _train(self, rows, valid, max_epochs):
+    def _train(self, rows, valid, stopping, task=None):
         """Train the net on rows and note how the losses went."""
         net = self.net_
-        stopping = self._stopping(rows, net, max_epochs)
         first = len(net.history)
-        converged = net.train(rows, valid, stopping, verbose=self.verbose)
+        converged = net.train(rows, valid, stopping, self.verbose, task)
         curve = net.history[first:, "train_loss"]
         self.loss_curve_ = monitored = np.append(self.loss_curve_, curve)
         self.n_iter_ = len(self.loss_curve_)
@@ -856,7 +918,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             before = np.full(self.n_iter_ - len(curve), np.nan) if before is None else before
             curve = net.history[first:, "valid_loss"] if valid else np.full(len(curve), np.nan)
             self.validation_curve_ = monitored = np.append(before, curve)
-        self.best_loss_ = float(np.nanmin(monitored))
+        # As weights are kept: losses before alpha had its size are comparable with no others.
+        n_lighter = max(0, min(self.alpha_warmup - first, len(curve) - 1))
+        comparable = monitored[len(monitored) - len(curve) + n_lighter :]
+        if self.alpha_warmup == 0 or first > self.alpha_warmup or np.isnan(comparable).all():
+            comparable = np.append(comparable, self.best_loss_)
+        self.best_loss_ = float(np.fmin.reduce(comparable))
         return converged
 
     def _find_principal_axes(self, X, weight, total):
@@ -869,9 +936,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return
         if not is_plane:
             return
-        covariance = self._covariance_of_codes(X, weight)
+        covariance = _over_ranks(self._covariance_of_codes(X, weight), X, weight)
         self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
-        whole = _variances(X, self.mean_, weight).sum()
+        whole = _over_ranks(variances_of(X, self.mean_, weight), X, weight).sum()
         self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
         self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
 
@@ -880,17 +947,17 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         # In the dtype of X, since not every device has float64.
         center = self.net_.apply("encode", self.mean_[np.newaxis].astype(X.dtype))
         covariance = np.zeros((self.n_components_, self.n_components_))
-        for block in _blocks(X):
+        for block in blocks_of(X):
             codes = self.net_.apply("encode", X[block]).astype(np.float64) - center
             covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
         return covariance / (len(X) if weight is None else weight.sum())
 
-    def _warn_of_dead_codes(self, X):
+    def _warn_of_dead_codes(self, X, codes):
         """Warn if codes are the same for all rows, although the rows have use for them."""
-        dead = dead_codes(self.net_.apply("encode", X))
+        dead = dead_codes(codes)
         if not dead.any():
             return
-        if np.count_nonzero(~dead) >= min(_n_directions(X, self.mean_), len(dead)):
+        if np.count_nonzero(~dead) >= min(n_directions(X, self.mean_), len(dead)):
             return
         warnings.warn(
             f"Of n_components={len(dead)}, {name_codes(dead)} dead: the same for all of "
@@ -935,77 +1002,9 @@ def _identity(value):
     return value
 
 
-def _check_weight(sample_weight, X):
-    """Return weights of rows as float64, one per row, not negative, at least one positive."""
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if weight.min() < 0 or weight.max() == 0:
-        raise ValueError(
-            "sample_weight must not be negative and not be zero for all rows, got values from "
-            f"{weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive weight."
-        )
-    return weight
-
-
-def _mean(X, weight):
-    """Return the weighted mean of each column; no copy of X is made."""
-    total = np.zeros(X.shape[1])
-    for block in _blocks(X):
-        rows = X[block] if weight is None else X[block] * weight[block, np.newaxis]
-        with np.errstate(over="ignore"):
-            total += rows.sum(axis=0, dtype=np.float64)
-    return total / (len(X) if weight is None else weight.sum())
-
-
-def _variances(X, mean, weight):
-    """Return each column's weighted mean square around ``mean``; 0 where it is rounding only."""
-    total = np.zeros(X.shape[1])
-    for block in _blocks(X):
-        squares = (X[block].astype(np.float64) - mean) ** 2
-        total += squares.sum(axis=0) if weight is None else weight[block] @ squares
-    variances = total / (len(X) if weight is None else weight.sum())
-    return np.where(variances > _noise(mean, X), variances, 0.0)
-
-
-def _noise(mean, X):
-    """Return the variance of each column that rounding alone makes."""
-    return (10 * np.finfo(X.dtype).eps * mean) ** 2
-
-
-def _spread(X, mean, weight):
-    """Return the standard deviation of all elements around their column's mean; 1 if none.
-
-    It only has to be of the right size, so that a few thousand rows of a long X will do.
-    """
-    some = _sample(X, weight)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
-        spread = np.sqrt(_variances(X[some], mean, None if weight is None else weight[some]).mean())
-    if not np.isfinite(spread):
-        raise ValueError(
-            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
-            "X, for example with MaxAbsScaler."
-        )
-    return spread if spread > 0 else 1.0
-
-
-def _n_directions(X, mean):
-    """Return the rank of X around its mean; what is rounding of X does not count."""
-    varies = _variances(X, mean, None) > 0
-    if not varies.any():
-        return 0
-    rows = X[:, varies]
-    rounding = max(rows.shape) * np.finfo(X.dtype).eps * np.linalg.norm(rows)
-    return np.linalg.matrix_rank(rows - mean[varies], tol=rounding)
-
-
-def _sample(X, weight):
-    """Return the index of evenly spaced rows among those that have weight."""
-    index = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-    return index[:: -(-len(index) // SAMPLE_ROWS)]
-
-
-def _blocks(X):
-    """Return slices over the rows of X that hold a bounded number of elements."""
-    return gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1]))
+def _over_ranks(mean, X, weight):
+    """Return the mean over the rows of all ranks, from that over the rows of this one."""
+    return current_group().average(mean, len(X) if weight is None else weight.sum())
 
 
 @contextmanager

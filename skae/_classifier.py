@@ -2,7 +2,9 @@
 
 import copy
 import warnings
+from contextlib import nullcontext
 from numbers import Integral, Real
+from types import FunctionType
 
 import numpy as np
 from scipy.special import softmax
@@ -28,14 +30,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skae import _head, _net, _runtime
-from skae._autoencoder import (
-    AutoencoderTransformer,
-    _check_weight,
-    _mean,
-    _spread,
-    _unchanged_on_error,
-)
+from skae import _head, _net, _progress, _runtime
+from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
+from skae._distributed import current_group
+from skae._moments import check_weight, mean_of, spread_of
 from skae.architectures import _check_counts
 from skae.modules import ACTIVATIONS, look_up
 
@@ -45,7 +43,7 @@ __all__ = ["PretrainedEncoderClassifier"]
 SETTINGS = ("lr", "encoder_lr", "optimizer", "batch_size", "callbacks", "device")
 
 
-class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
+class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Classification with few labels: an encoder that knows the data, and a head.
 
     An autoencoder learns from rows without labels what they are like. Its encoder, with a few
@@ -98,7 +96,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         an accuracy that is higher. Larger stops earlier; None trains for ``max_epochs``.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the encoder and head of the fit before, which then
-        has to know all labels.
+        has to know all labels: as many passes as it takes, shuffled, with a fresh optimiser.
+        ``partial_fit`` always goes on, for one pass, and keeps the optimiser.
     callbacks : list of skorch callbacks or None, default=None
         As in :class:`~skae.AutoencoderTransformer`.
     device : str, default="auto"
@@ -123,16 +122,16 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         encoder for "frozen".
     net_ : skorch.NeuralNet
         The net that trained it, with its optimiser and history.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         Mean cross-entropy of the labelled rows in each epoch, in nats.
-    validation_curve_ : ndarray of shape (n_iter_,) or None
+    validation_curve_ : ndarray of shape (`n_iter_`,) or None
         Loss or accuracy of the held-out rows after each epoch; None without
         ``early_stopping``.
     n_iter_ : int
         Number of epochs trained, pretraining not counted.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during fit, where X has names that are all strings.
 
     See Also
@@ -290,18 +289,11 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             fitted but not wrapped in a ``FrozenEstimator``, does not go with X or the strategy, or
             if the loss stops being finite. The estimator is then as it was before.
         """
+        starts = not (self.warm_start and hasattr(self, "net_"))
+        if X_unlabeled is not None and self.strategy != "scratch" and starts:
+            self._warn_of_unused_rows()
         with _unchanged_on_error(self):
-            continues = self.warm_start and hasattr(self, "net_")
-            rows, X, y, weight = self._check_training_rows(X, y, sample_weight, not continues)
-            X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
-            if continues:
-                y = self._continue(X, y)
-                inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
-            else:
-                y = self._start(rows, X, y, weight, X_unlabeled)
-                inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
-                self._set_up_net(inputs, len(y), weight)
-            converged = self._train(_head.make_labelled_rows(inputs, y, weight))
+            converged = self._fit(X, y, sample_weight, X_unlabeled, starts)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
                 f"max_epochs={self.max_epochs} reached and training still improves by more than "
@@ -310,6 +302,95 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,  # past the decorator
             )
+        return self
+
+    @_progress.with_callbacks
+    def _fit(self, X, y, sample_weight, X_unlabeled, starts):
+        """Return whether training ended by itself."""
+        rows, X, y, weight = self._check_training_rows(X, y, sample_weight, starts)
+        X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
+        task = _progress.begin_fit(self, 1 + (starts and self._fits_encoder()), X, y, weight)
+        if starts:
+            self.classes_ = np.unique(y)
+            self._start(rows, X, weight, X_unlabeled, task)
+        else:
+            self._check_same_network()
+            self._seed = _runtime.make_seed(self.random_state)
+            self._settings = self._resolve_settings(len(X))
+            self._renew_net()
+        y = self._number_labels(y)
+        inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+        if starts:
+            self._set_up_net(inputs, weight)
+        rows, valid = _head.make_labelled_rows(inputs, y, weight, shuffle=True), None
+        if self.early_stopping:
+            # Not the net's generator: with the same seed, the same rows are held out again.
+            generator = _runtime.make_generator(self._seed)
+            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
+        converged = self._train(rows, valid, self.max_epochs, task)
+        if task is not None:
+            task.end()
+        return converged
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one pass over a chunk of labelled rows, in their order.
+
+        The first chunk decides more than later ones, so it should be typical: the units of the
+        head and, unless the encoder is a ``FrozenEstimator``, the encoder. One that is not fitted
+        is fitted on the first chunk as ``fit`` does, to the end; for ``strategy="scratch"`` it
+        gets fresh weights in the units of that chunk. Later chunks train what ``strategy`` says.
+
+        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``. A changed parameter of the
+        optimiser counts from the next chunk on, with a fresh optimiser. After ``fit``, and after
+        loading, it goes on from the weights there are. To pass over the same rows again until
+        they are learned, use ``fit`` with ``warm_start=True`` instead.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The chunk.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like of shape (n_classes,) or None, default=None
+            All labels that any chunk will have. Needed in the first call, unless ``fit`` came
+            before; later the same or None.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weight of each row, as in ``fit``.
+
+        Returns
+        -------
+        self : PretrainedEncoderClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As ``fit`` does, if ``classes`` is missing in the first call or is not what it was, if
+            y has a label that is not among them, or for ``class_weight="balanced"``, which
+            needs to see all labels. The estimator is then as it was before.
+        """
+        with _unchanged_on_error(self):
+            first = not hasattr(self, "net_")
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "class_weight='balanced' needs all labels at once, which partial_fit does not "
+                    "see: pass a dict, such as from sklearn.utils.compute_class_weight on labels "
+                    "that are typical, or use sample_weight."
+                )
+            self._check_classes(classes, first)
+            rows, X, y, weight = self._check_training_rows(X, y, sample_weight, first)
+            if first:
+                self._start(rows, X, weight)
+            else:
+                self._check_same_network()
+                self._follow_settings()
+            y = self._number_labels(y)
+            inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+            if first:
+                self._set_up_net(inputs, weight)
+            rows = _head.make_labelled_rows(inputs, y, weight)
+            self._train(rows, None, max_epochs=1)
         return self
 
     def predict(self, X):
@@ -345,7 +426,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         rows = self._flatten(X)
         X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=False)
         logits = self.net_.apply("forward", self._inputs(rows, X))
-        return softmax(logits.astype(np.float64), axis=1)
+        with np.errstate(over="ignore"):  # of differences: their exponentials are 0
+            return softmax(logits.astype(np.float64), axis=1)
 
     def _flatten(self, X):
         """Return images or sequences as rows, if the encoder takes such."""
@@ -355,13 +437,19 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_training_rows(self, X, y, sample_weight, reset):
         """Return the rows that have weight, as given and as an array, their labels and weights."""
+        if current_group().size > 1:
+            raise RuntimeError(
+                "PretrainedEncoderClassifier trains in one process, and this one is in a group of "
+                f"{current_group().size}: pretrain an AutoencoderTransformer in the group, call "
+                "torch.distributed.destroy_process_group() and pass it in a FrozenEstimator."
+            )
         rows = self._flatten(X)
         X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=reset)
         y = _check_labels(y)
         check_consistent_length(X, y)
         if sample_weight is None:
             return rows, X, y, None
-        weight = _check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X)
         if weight.min() == 0:
             index = np.flatnonzero(weight)
             rows = _safe_indexing(rows, index)
@@ -383,32 +471,73 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             )
         return validate_data(self, rows, dtype=dtype, order="C", reset=False)
 
-    def _start(self, rows, X, y, weight, X_unlabeled):
-        """Fit the encoder, or copy it, and return the numbers of classes."""
-        self.classes_, y = np.unique(y, return_inverse=True)
+    def _check_classes(self, classes, first):
+        """Take the labels that chunks will have; those of before must be the same."""
+        if classes is not None:
+            classes = np.unique(_check_labels(classes, "classes"))
+        if first and classes is None:
+            raise ValueError(
+                "classes=None, but the first call of partial_fit needs all labels that will come, "
+                "since this chunk may lack some: pass classes=np.unique(all labels)."
+            )
+        if first:
+            self.classes_ = classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={classes.tolist()} are not those that the fitted network knows, "
+                f"{self.classes_.tolist()}: leave classes out, or train a new estimator."
+            )
+
+    def _number_labels(self, y):
+        """Return the numbers of classes; a label that is none of them is an error."""
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        y = y.tolist()
+        unknown = set(y) - numbers.keys()
+        if unknown:
+            raise ValueError(
+                f"y has labels that the fitted network does not know: {sorted(unknown, key=str)}. "
+                f"It knows {list(numbers)}; use fit with warm_start=False to train a new one."
+            )
+        return np.array([numbers[label] for label in y])
+
+    def _warn_of_unused_rows(self):
+        """Warn if the encoder is one that no rows reach."""
+        if isinstance(self.encoder, FrozenEstimator):
+            warnings.warn(
+                "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not fitted "
+                "again: fit the encoder on these rows before, or pass it unfitted.",
+                UserWarning,
+                stacklevel=4,  # past fit and its decorator
+            )
+
+    def _fits_encoder(self):
+        """Tell whether all of the encoder is to be fitted here."""
+        return self.strategy != "scratch" and not isinstance(self.encoder, FrozenEstimator)
+
+    def _start(self, rows, X, weight, X_unlabeled=None, task=None):
+        """Fit the encoder, or copy it."""
         self._strategy = self.strategy
         self._seed = _runtime.make_seed(self.random_state)
         self._check_head()
-        encoder = AutoencoderTransformer() if self.encoder is None else self.encoder
+        encoder = self._resolve_encoder()
         self._check_encoder(encoder)
+        self._encoder = clone(encoder)  # only to know it again; what is frozen is not copied
         rng = np.random.RandomState(self._seed % 2**32)
         if isinstance(encoder, FrozenEstimator):
             self.encoder_ = copy.deepcopy(encoder.estimator)
-            if X_unlabeled is not None and self._strategy != "scratch":
-                warnings.warn(
-                    "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not "
-                    "fitted again: fit the encoder on these rows before, or pass it unfitted.",
-                    UserWarning,
-                    stacklevel=4,  # past the decorator
-                )
         else:
             self.encoder_ = _seeded_clone(encoder, rng)
-            self._fit_encoder(X, weight, X_unlabeled)
+            is_heard = task is not None and self._fits_encoder()
+            with task.passed_on("fit-encoder", self.encoder_) if is_heard else nullcontext():
+                self._fit_encoder(X, weight, X_unlabeled)
         if self._strategy == "scratch":
             self._renew_encoder(rows, X, weight, rng)
         if self._strategy != "frozen":
             _last(self.encoder_)._set_dtype(X.dtype)
-        return y
+
+    def _resolve_encoder(self):
+        """Return the encoder that is asked for."""
+        return AutoencoderTransformer() if self.encoder is None else self.encoder
 
     def _check_head(self):
         """Raise an error if there can be no such head."""
@@ -509,7 +638,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         totals = np.bincount(y, weight, minlength=len(self.classes_))
         return totals.sum() / np.maximum(totals, np.finfo(np.float64).tiny) / len(totals)
 
-    def _set_up_net(self, inputs, n_rows, weight):
+    def _set_up_net(self, inputs, weight):
         """Build a head with fresh weights, and the net that trains it."""
         codes = inputs
         if self._strategy != "frozen":
@@ -522,11 +651,11 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
             "seed": self._seed,
         }
         head = _head.build_head(**self._head)
-        mean = _mean(codes, weight)
-        head.use_units(mean, _spread(codes, mean, weight))
-        self._settings = self._resolve_settings(n_rows)
+        self._settings = self._resolve_settings(len(inputs))
         self.net_ = self._make_net(head, inputs.dtype)
         self.module_ = self.net_.module_
+        mean = mean_of(codes, weight)
+        head.use_units(mean, spread_of(codes, mean, weight))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
     def _resolve_settings(self, n_rows):
@@ -544,8 +673,14 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
         device = _runtime.resolve_device(settings.pop("device"), dtype, fallback)
         return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
 
-    def _continue(self, X, y):
-        """Make a new net around the fitted network, and return the numbers of classes."""
+    def _check_same_network(self):
+        """Raise an error where going on would ignore that another network is asked for now."""
+        if not _is_alike(self._resolve_encoder(), self._encoder):
+            raise ValueError(
+                "encoder is another one now than the one that the network was fitted with, and "
+                "training goes on with that network. Use fit with warm_start=False to train a new "
+                "one."
+            )
         for name, fitted in (
             ("strategy", self._strategy),
             ("hidden_layer_sizes", self._head["hidden_layer_sizes"]),
@@ -558,44 +693,44 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
                     "training goes on with that network. Use fit with warm_start=False to train "
                     "a new one."
                 )
-        unknown = np.setdiff1d(y, self.classes_).tolist()
-        if unknown:
-            raise ValueError(
-                f"y has labels that the fitted network does not know: {unknown}. It knows "
-                f"{self.classes_.tolist()}; use warm_start=False to train a new one."
-            )
-        self._seed = _runtime.make_seed(self.random_state)
-        self._settings = self._resolve_settings(len(X))
+
+    def _follow_settings(self):
+        """Make a new net around the fitted network if settings of training have changed."""
+        changed = {name: getattr(self, name) for name in SETTINGS}
+        if not changed.items() <= self._settings.items():
+            self._settings = {**self._settings, **changed}
+            self._renew_net()
+
+    def _renew_net(self):
+        """Make a new net, with the kept settings, around the fitted network."""
         self.net_ = self._make_net(self.module_.head, _net.dtype_of(self.module_))
         self.module_ = self.net_.module_
-        return np.searchsorted(self.classes_, y)
 
-    def _train(self, rows):
+    def _train(self, rows, valid, max_epochs, task=None):
         """Train the net on rows and note how the losses went."""
-        net, valid = self.net_, None
-        if self.early_stopping:
-            # Not the net's generator: with the same seed, the same rows are held out again.
-            generator = _runtime.make_generator(self._seed)
-            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
-        n_epochs = _net.resolve_max_epochs(self.max_epochs, len(rows.index), net)
+        net = self.net_
+        first = len(net.history)
+        n_epochs = _net.resolve_max_epochs(max_epochs, len(rows.index), net)
         stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
-        converged = net.train(rows, valid, stopping, verbose=self.verbose)
-        self.loss_curve_ = np.append(self.loss_curve_, net.history[:, "train_loss"])
+        part = task and task.begin_part("train", n_epochs)
+        converged = net.train(rows, valid, stopping, self.verbose, part)
+        if part is not None:
+            part.end()
+        self.loss_curve_ = np.append(self.loss_curve_, net.history[first:, "train_loss"])
         self.n_iter_ = len(self.loss_curve_)
         if valid is not None or self.validation_curve_ is not None:
-            self._note_validation(valid is not None)
+            curve = net.history[first:, net.monitored] if valid else []
+            self._note_validation(np.array(curve))
         return converged
 
-    def _note_validation(self, has_curve):
+    def _note_validation(self, curve):
         """Lengthen the validation curve to that of the loss; nan where nothing was held out."""
-        curve = np.full(len(self.net_.history), np.nan)
-        if has_curve:
-            curve = np.array(self.net_.history[:, self.net_.monitored])
-            curve = 1 - curve if self._settings["judge"] == "accuracy" else curve
-        before = self.validation_curve_
-        if before is None:
-            before = np.full(self.n_iter_ - len(curve), np.nan)
-        self.validation_curve_ = np.append(before, curve)
+        if self._settings["judge"] == "accuracy":
+            curve = 1 - curve
+        before = np.empty(0) if self.validation_curve_ is None else self.validation_curve_
+        self.validation_curve_ = np.full(self.n_iter_, np.nan)
+        self.validation_curve_[: len(before)] = before
+        self.validation_curve_[self.n_iter_ - len(curve) :] = curve
 
     def __getstate__(self):
         state = super().__getstate__().copy()
@@ -606,6 +741,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
+            # A shallow copy would train the weights of the original.
+            self.encoder_ = copy.deepcopy(self.encoder_)
             head = _head.restore_head(self._head, state["module_"])
             self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
             self.module_ = self.net_.module_
@@ -635,6 +772,25 @@ def _is_fitted(encoder):
     return True
 
 
+def _is_alike(one, other):
+    """Tell whether two encoders, or parts of them, have the same parameters and weights."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, BaseEstimator):
+        return _is_alike(one.__getstate__(), other.__getstate__())
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_is_alike(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_is_alike, one, other))
+    if isinstance(one, (np.ndarray, np.generic, float)):
+        return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
+    if isinstance(one, (str, Integral, type, FunctionType)):
+        return one == other
+    return True  # of one type, and nothing else is known about comparing them
+
+
 def _seeded_clone(encoder, rng):
     """Return a clone with a seed for each ``random_state`` that is None, nested ones too."""
     encoder = clone(encoder)
@@ -646,15 +802,15 @@ def _seeded_clone(encoder, rng):
     return encoder.set_params(**seeds)
 
 
-def _check_labels(y):
+def _check_labels(y, name="y"):
     """Return labels as an array; one that is missing is an error."""
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fO" and any(map(_is_missing, y)):
         raise ValueError(
-            "y contains NaN or None: leave rows whose label is unknown out of X and y, and pass "
-            "them as X_unlabeled."
+            f"{name} contains NaN or None: leave rows whose label is unknown out of X and y, and "
+            "pass them as X_unlabeled."
         )
-    assert_all_finite(y, input_name="y")
+    assert_all_finite(y, input_name=name)
     check_classification_targets(y)
     return y
 

@@ -169,6 +169,6 @@ def make_classifier_net(head, encoder, *, optimizer, encoder_lr, dtype, **settin
     )
 
 
-def make_labelled_rows(X, y, weight):
-    """Return rows with the numbers of their classes, to be shuffled."""
-    return make_rows(X, weight, shuffle=True)._replace(y=torch.from_numpy(y.astype(np.int64)))
+def make_labelled_rows(X, y, weight, shuffle=False):
+    """Return rows with the numbers of their classes."""
+    return make_rows(X, weight, shuffle)._replace(y=torch.from_numpy(y.astype(np.int64)))

@@ -5,6 +5,7 @@ rules, and batched inference.
 """
 
 import copy
+import inspect
 import math
 import sys
 from contextlib import contextmanager, nullcontext
@@ -19,8 +20,10 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
+from skae._distributed import Group, current_group
 from skae._objective import Objective
-from skae._runtime import as_tensor, few_threads, make_generator, seeded
+from skae._progress import show_progress
+from skae._runtime import as_tensor, few_threads, fits, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
     CONVOLUTIONS,
@@ -80,7 +83,8 @@ in_file = ContextVar("in_file", default=False)
 class Rows(NamedTuple):
     """Rows of one tensor: their weights, which of them count, and whether each pass shuffles.
 
-    ``y`` are the numbers of their classes, where there are classes.
+    ``y`` are the numbers of their classes, where there are classes; ``counts`` are the numbers of
+    rows of all ranks, where there are several.
     """
 
     X: torch.Tensor
@@ -88,6 +92,7 @@ class Rows(NamedTuple):
     index: torch.Tensor
     shuffle: bool
     y: torch.Tensor | None = None
+    counts: tuple[int, ...] | None = None
 
 
 class Stopping(NamedTuple):
@@ -120,27 +125,33 @@ def is_lbfgs(optimizer):
 def resolve_max_epochs(max_epochs, n_rows, net):
     """Return the number of epochs; "auto" is at least 10 epochs and 1,500 steps.
 
+    ``n_rows`` are this rank's, and all ranks take part.
+
     A small data set needs many epochs: what trains a network is the number of steps. A step
     of L-BFGS has several iterations inside.
     """
     if max_epochs != "auto":
         return max_epochs
-    n_steps = len(batch_slices(n_rows, net.batch_size))
+    n_steps = len(batch_slices(sum(current_group().gather(n_rows)), net.batch_size))
     n_steps *= net.optimizer_.defaults.get("max_iter", 1)
     return max(10, -(-1500 // n_steps))
 
 
-def batch_slices(n_rows, batch_size):
+def batch_slices(n_rows, batch_size, counts=None):
     """Return slices of nearly equal length, none longer than ``batch_size``.
+
+    With the numbers of rows of several ranks, they are parts of batches of all the rows.
 
     Equal lengths leave no small last batch: its gradient is noisy, batch normalisation has
     no variance of a single row, and matrix products of a few rows round differently with
     another number of threads. A batch of one row is made only if there is no other way; an odd
     number of rows in pairs has one batch of three.
     """
-    n_batches = -(-n_rows // batch_size)
+    counts = counts or (n_rows,)
+    n_batches = -(-sum(counts) // batch_size)
     if batch_size > 1:
-        n_batches = max(1, min(n_batches, n_rows // 2))
+        n_batches = max(1, min(n_batches, sum(counts) // 2))
+    n_batches = min(n_batches, *counts, n_rows)
     bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
@@ -254,35 +265,30 @@ class Batches:
     def __init__(self, dataset, batch_size, generator, dtype, device):
         self.dataset = dataset
         self.generator = generator
-        self.to = {"dtype": dtype, "device": device}
-        self.slices = batch_slices(len(dataset.index), batch_size)
+        self.to = {"dtype": dtype, "device": torch.device(device)}
+        self.slices = batch_slices(len(dataset.index), batch_size, dataset.counts)
 
     def __len__(self):
         return len(self.slices)
 
     def __iter__(self):
-        X, weight, index, shuffle, y = self.dataset
+        X, weight, index, shuffle, y, _ = self.dataset
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
+        index = index.to(X.device)
         for rows in self.slices:
             rows = index[rows]
             batch = (
-                X.index_select(0, rows).to(**self.to),
-                None if weight is None else weight.index_select(0, rows).to(**self.to),
+                self._on_device(X.index_select(0, rows)),
+                None if weight is None else self._on_device(weight.index_select(0, rows)),
             )
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
 
-
-def show_progress(epoch, max_epochs, losses, is_last):
-    """Show one line on standard error: rewritten on a terminal, its last state in a log."""
-    if not (is_last or sys.stderr.isatty()):
-        return
-    bar = "#" * (20 * epoch // max_epochs)
-    line = f"epoch {epoch:>4}/{max_epochs} [{bar:.<20}]"
-    for name in ("train_loss", "valid_loss"):
-        if name in losses:
-            line += f"  {name} {losses[name]:.6g}"
-    print(f"\r{line}", end="\n" if is_last else "", file=sys.stderr, flush=True)
+    def _on_device(self, values):
+        """Return values where and as they are computed with; a GPU fetches them meanwhile."""
+        if self.to["device"].type == "cuda" and values.device.type == "cpu":
+            values = values.pin_memory()
+        return values.to(**self.to, non_blocking=True)
 
 
 @contextmanager
@@ -328,8 +334,9 @@ class Net(NeuralNet):
         super().__init__(module, **kwargs)
         self.generator = generator
         self.n_features = n_features
+        self.group_ = Group()  # until training begins
 
-    def train(self, rows, valid, stopping, verbose=0):
+    def train(self, rows, valid, stopping, verbose=0, task=None):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
 
         Parameters
@@ -342,38 +349,45 @@ class Net(NeuralNet):
             When to end.
         verbose : int, default=0
             Whether to show a progress line.
+        task : skae._progress.Task or None, default=None
+            What epochs are parts of, if anyone is to hear of them.
 
         Returns
         -------
         bool
-            Whether training ended for lack of progress rather than for lack of epochs.
+            Whether training ended for lack of progress, or because a listener to ``task`` wanted
+            so, rather than for lack of epochs.
 
         Raises
         ------
         ValueError
             If a loss is not finite.
         """
-        slices = batch_slices(len(rows.index), self.batch_size)
+        self.group_ = group = current_group()
+        rows, valid = self._place(rows), valid and self._place(valid)
+        slices = batch_slices(len(rows.index), self.batch_size, rows.counts)
         n_rows = max(batch.stop - batch.start for batch in slices)
         with few_threads(self.n_products_, n_rows):
             for flat in self.flats_:
                 flat.link()
+            group.broadcast(self.module_.state_dict().values())
             self.notify("on_train_begin", X=rows.X, y=None)
-            converged = self._train_epochs(rows, valid, stopping, verbose)
+            converged = self._train_epochs(rows, valid, stopping, verbose, task)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
-            self._check_finite(self.validation_step(batch)["loss"].item())
+            self._check_finite(group.average(self.validation_step(batch)["loss"].item(), 1))
             self.notify("on_train_end", X=rows.X, y=None)
         self._clean_up()
         return converged
 
-    def _train_epochs(self, rows, valid, stopping, verbose):
+    def _train_epochs(self, rows, valid, stopping, verbose, task):
         max_epochs, n_iter_no_change, tol = stopping
         if tol is not None and isinstance(self.optimizer_, torch.optim.LBFGS):
             tol *= LBFGS_TOL
         monitored = "train_loss" if valid is None else self.monitored
         first, best, best_weights, idle = 0.0, np.inf, None, 0
         for epoch in range(1, max_epochs + 1):
+            part = task and task.begin_part("epoch")
             self.fit_loop((rows, valid), epochs=1)
             loss = self.history[-1][monitored]
             first = first or loss
@@ -385,20 +399,39 @@ class Net(NeuralNet):
                 best = loss
                 if valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
-            is_last = epoch == max_epochs or idle == n_iter_no_change
-            if verbose:
+            converged = idle == n_iter_no_change or (
+                part is not None and any(self.group_.gather(part.end()))
+            )
+            is_last = converged or epoch == max_epochs
+            if verbose and self.group_.rank == 0:
                 show_progress(epoch, max_epochs, self.history[-1], is_last)
             if is_last:
                 break
         if best_weights is not None:
             self.module_.load_state_dict(best_weights)
-        return idle == n_iter_no_change
+        return converged
+
+    def _place(self, rows):
+        """Return rows where batches are best taken from: on the device, if they fit."""
+        rows = rows._replace(counts=tuple(self.group_.gather(len(rows.index))))
+        device = torch.device(self.device)
+        if not fits(rows.X.nbytes, device):
+            return rows
+        on_device = {
+            name: getattr(rows, name).to(device)
+            for name in ("X", "weight", "y")
+            if getattr(rows, name) is not None
+        }
+        return rows._replace(**on_device)
 
     @contextmanager
     def restored_on_error(self):
-        """Give the net its weights, optimiser and history back if the enclosed code fails."""
+        """Give the net what it was back if the enclosed code fails.
+
+        That is its weights, optimiser, history and random numbers; callbacks of skorch keep theirs.
+        """
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
-        n_epochs = len(self.history)
+        n_epochs, drawn = len(self.history), self.generator.get_state()
         try:
             yield
         except BaseException:
@@ -406,6 +439,7 @@ class Net(NeuralNet):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
+            self.generator.set_state(drawn)
             self._clean_up()
             raise
 
@@ -434,7 +468,10 @@ class Net(NeuralNet):
         self.may_draw_ = may_draw(module)
         self.batch_norms_ = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
         weight = next(module.parameters())
-        with seeded(make_generator(0)):
+        self.noise_ = self.generator
+        if weight.device.type != "cpu":  # what is drawn there needs a generator there
+            self.noise_ = make_generator(self.generator.initial_seed(), weight.device)
+        with seeded(make_generator(0, weight.device)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
             self.layers_ = list_layers(module, X, self.parts)
         # A user's module may have weights that are in no layer: each is used once at least.
@@ -496,18 +533,29 @@ class Net(NeuralNet):
             if listening:
                 self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
+        if training:  # running averages of the ranks differ, since each saw its own rows
+            self.group_.broadcast(self.module_.buffers())
         losses, weights, errors = losses.cpu().double()
-        mean = np.average(losses, weights=weights)
+        total = weights.sum().item()
+        mean = self.group_.average(np.average(losses, weights=weights), total)
         self._check_finite(mean)
         self.history.record(f"{prefix}_loss", mean * self._loss_unit())
         if "error" in step:
-            self.history.record(f"{prefix}_error", np.average(errors, weights=weights))
+            mean = self.group_.average(np.average(errors, weights=weights), total)
+            self.history.record(f"{prefix}_error", mean)
 
     def _step(self, compute, batch):
         """Take one step of the optimiser with gradients that ``compute`` leaves in the weights."""
 
         def closure():
             loss = compute()
+            if self.group_.size > 1:
+                X, weight = batch[:2]
+                gradients = [flat.vector.grad for flat in self.flats_] or [
+                    weight.grad for weight in self.module_.parameters() if weight.grad is not None
+                ]
+                n_rows = len(X) if weight is None else weight.sum()
+                loss = self.group_.average_gradients(gradients, loss, n_rows)
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
@@ -532,22 +580,56 @@ class Net(NeuralNet):
         -------
         ndarray of shape (n_samples, n_outputs)
             In the dtype of X.
+
+        Raises
+        ------
+        MemoryError
+            If the memory does not do for a batch; a quarter of the rows at a time is tried, down
+            to single ones.
+        ValueError
+            If a result is not finite.
         """
         module = self.module_
         rows, weight = as_tensor(X), next(module.parameters())
         dtype = torch.promote_types(weight.dtype, rows.dtype)
         if dtype != weight.dtype:
             module = copy.deepcopy(module).to(dtype)
-        slices = batch_slices(len(X), max(1, INFERENCE_ELEMENTS // self.widest_))
+        batch_size = max(1, min(len(X), INFERENCE_ELEMENTS // self.widest_))
         copies = not keeps_units(module)  # others might write to what they are given
-        draws = seeded(make_generator(0)) if self.may_draw_ else nullcontext()
-        function, output = getattr(module.eval(), method), None
-        with torch.inference_mode(), few_threads(self.n_products_, slices[0].stop), draws:
-            for batch in slices:
-                values = function(rows[batch].to(weight.device, dtype, copy=copies)).cpu().numpy()
-                if output is None:
-                    output = np.empty((len(X), values.shape[1]), X.dtype)
-                output[batch] = values
+        draws = nullcontext()
+        if self.may_draw_:
+            draws = seeded(make_generator(0, weight.device))
+        function, output, start = getattr(module.eval(), method), None, 0
+        with torch.inference_mode(), few_threads(self.n_products_, batch_size), draws:
+            while start < len(X):
+                # Batches of equal length, so that none is of a few rows.
+                batch = batch_slices(len(X) - start, batch_size)[0]
+                batch = slice(start, start + batch.stop)
+                try:
+                    values = function(rows[batch].to(weight.device, dtype, copy=copies))
+                    values = values.cpu().numpy()
+                    if output is None:
+                        output = np.empty((len(X), values.shape[1]), X.dtype)
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if batch_size == 1:
+                        raise MemoryError(
+                            f"The memory does not do to {method} {len(X)} rows of {X.shape[1]} "
+                            f"columns, not even one at a time, on device={weight.device.type!r}: "
+                            f"{error}. Pass fewer rows at once, or free memory."
+                        ) from error
+                    batch_size = max(1, batch_size // 4)
+                    continue
+                with np.errstate(over="ignore"):  # is an error below
+                    output[batch] = values
+                if not np.isfinite(output[batch]).all():
+                    raise ValueError(
+                        f"{method} gave values that are not finite for rows with values up to "
+                        f"{np.abs(X[batch]).max():.3g} in size. Rows should be like those "
+                        "of fit; look for outliers or another unit."
+                    )
+                start = batch.stop
         return output
 
     def _clear_gradients(self):
@@ -587,15 +669,18 @@ class AutoencoderNet(Net):
     standard_units : bool
         Whether the loss is computed in the standard units of an
         :class:`skae.modules.Autoencoder` instead of the units of X.
+    precision : {"full", "bf16"}
+        Whether training may compute products of matrices in bfloat16.
     **kwargs
         Of :class:`Net`.
     """
 
     parts = ("encode", "decode")
 
-    def __init__(self, module, *, standard_units, **kwargs):
+    def __init__(self, module, *, standard_units, precision, **kwargs):
         super().__init__(module, **kwargs)
         self.standard_units = standard_units
+        self.precision = precision
         self.backprop_ = None  # until training begins
 
     def train_step(self, batch, **fit_params):
@@ -604,8 +689,8 @@ class AutoencoderNet(Net):
         target = self._standardize(X)
         inputs = self._shown(target)
         if self.criterion_.corruption is not None:
-            with seeded(self.generator):
-                inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
+            with seeded(self.noise_):
+                inputs = self.criterion_.corrupt(X, self._standardize, self.noise_)
 
         def compute():
             if self.backprop_ is not None:
@@ -634,15 +719,22 @@ class AutoencoderNet(Net):
 
     def _objective(self, inputs, target, weight):
         """Return what is minimised for a batch, by way of autograd."""
-        draws = seeded(self.generator) if self.may_draw_ else nullcontext()
-        with weighted_rows(self.batch_norms_, weight), draws:
+        draws = seeded(self.noise_) if self.may_draw_ else nullcontext()
+        with weighted_rows(self.batch_norms_, weight), draws, self._autocast():
             return self.criterion_.evaluate(
-                self.module_, inputs, target, weight, len(self.history), self.generator
+                self.module_, inputs, target, weight, len(self.history), self.noise_
             )
+
+    def _autocast(self):
+        """Return the context in which products are computed as ``precision`` says."""
+        if self.precision == "full":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
     def _prepare(self, n_rows):
         # In each epoch, since callbacks may freeze weights or thaw them.
-        if not is_plain(self.module_, self.criterion_.loss) or self.criterion_.penalty is not None:
+        plain = is_plain(self.module_, self.criterion_.loss) and self.precision == "full"
+        if not plain or self.criterion_.penalty is not None:
             self.backprop_ = None
         elif self.backprop_ is None:
             self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
@@ -769,9 +861,11 @@ def initialize_net(
     if isinstance(optimizer, str):
         optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
     if weight_decay is not None:
-        if is_lbfgs(optimizer):
+        known = inspect.signature(optimizer).parameters.values()
+        if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
+            name = getattr(optimizer, "__name__", repr(optimizer))
             raise ValueError(
-                f"weight_decay={weight_decay} is not known to L-BFGS: use weight_decay=None or "
+                f"weight_decay={weight_decay} is not known to {name}: use weight_decay=None or "
                 "another optimizer."
             )
         options = {**options, "weight_decay": weight_decay}
@@ -781,7 +875,8 @@ def initialize_net(
                 "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
                 "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
             )
-    generator = make_generator(seed)
+    # The ranks of a group have the same weights, but draw for rows of their own.
+    generator = make_generator(seed + current_group().rank)
     batches = {"generator": generator, "dtype": dtype, "device": device}
     return net_class(
         module.to(device, dtype),
@@ -801,6 +896,13 @@ def initialize_net(
         **{f"iterator_valid__{name}": value for name, value in batches.items()},
         **{f"optimizer__{name}": value for name, value in options.items()},
     ).initialize()
+
+
+def is_out_of_memory(error):
+    """Tell whether an error says that memory is exhausted; torch has no class for all of them."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    )
 
 
 def may_draw(module):

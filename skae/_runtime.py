@@ -62,16 +62,29 @@ def make_seed(random_state):
     return int(random_state)
 
 
-def make_generator(seed):
-    """Return a torch generator of its own for a seed."""
-    return torch.Generator().manual_seed(seed)
+def make_generator(seed, device="cpu"):
+    """Return a torch generator of its own for a seed, which draws on a device."""
+    return torch.Generator(device).manual_seed(seed)
 
 
 def as_array(X):
-    """Return a torch tensor as an array of its dtype, and anything else as it is."""
+    """Return a torch tensor as an array of its dtype, and anything else as it is.
+
+    What scikit-learn would let pass although it means no rows of numbers is an error.
+    """
     if not isinstance(X, torch.Tensor):
+        if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
+            raise TypeError(
+                f"X holds dates or times ({X.dtype}), which would be counted from 1970 on: turn "
+                "them into numbers that mean something, such as days since an event."
+            )
         return X
-    X = X.detach().cpu()
+    if X.layout is not torch.strided or X.device.type == "meta":
+        raise TypeError(
+            f"X is a torch tensor with layout={X.layout} on device={X.device.type!r}: pass a dense "
+            "one that holds values, such as X.to_dense()."
+        )
+    X = X.detach().cpu().resolve_conj().resolve_neg()
     return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
 
 
@@ -81,12 +94,14 @@ def as_tensor(X):
     torch warns about read-only arrays since it could write to them. Nothing here does, so the
     array is shown to it through an interface that says "writable".
     """
+    shape = X.shape
+    X = X.reshape(-1)  # the strides of an array of one row may be anything
     if X.flags.writeable:
-        return torch.from_numpy(X)
+        return torch.from_numpy(X).view(shape)
     interface = dict(X.__array_interface__)
     interface["data"] = (interface["data"][0], False)
     view = type("WritableView", (), {"__array_interface__": interface, "base": X})()
-    return torch.from_numpy(np.asarray(view))
+    return torch.from_numpy(np.asarray(view)).view(shape)
 
 
 def resolve_device(device, dtype, fallback=False):
@@ -139,6 +154,20 @@ def resolve_device(device, dtype, fallback=False):
             "pass X.astype('float32')."
         )
     return resolved
+
+
+def fits(n_bytes, device):
+    """Tell whether data should move to a device as a whole: it is none of the CPU's, and half free.
+
+    The other half of its free memory is for the weights and for what training computes.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+    elif device.type == "mps":
+        free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    else:
+        return False
+    return n_bytes <= free / 2
 
 
 @cache

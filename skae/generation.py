@@ -35,9 +35,9 @@ def interpolate(ae, x0, x1, n_steps=10, *, space="latent"):
         A fitted transformer with ``inverse_transform``, such as
         :class:`~skae.AutoencoderTransformer` or a pipeline that ends in one.
     x0 : array-like of shape (n_features,) or (1, n_features)
-        The row to start from.
+        The row to start from. An image may keep its shape.
     x1 : array-like of shape (n_features,) or (1, n_features)
-        The row to end at.
+        The row to end at, likewise.
     n_steps : int, default=10
         Number of rows to return, both ends included, at least 2. More make a smoother film.
     space : {"latent", "data"}, default="latent"
@@ -296,12 +296,12 @@ def _check_columns(name, array, n_columns, meaning):
 def _one_row(ae, name, x):
     """Return a row as a table of one, so that column names of a data frame stay."""
     shape, n_features = tuple(np.shape(x)), ae.n_features_in_
-    if shape not in ((n_features,), (1, n_features)):
+    if np.prod(shape) != n_features:
         raise ValueError(
             f"{name} has shape {shape} and must be one row of {n_features} features: of shape "
             f"({n_features},) or (1, {n_features}), such as X[0]."
         )
-    return x if len(shape) == 2 else np.reshape(x, (1, -1))
+    return x if shape == (1, n_features) else np.reshape(x, (1, -1))
 
 
 def _normalize(codes):

@@ -130,6 +130,17 @@ class Autoencoder(nn.Module):
         the mean and the log-variance of a normal distribution for each code, side by
         side, of which the codes are the means (Kingma & Welling, 2014).
 
+    Attributes
+    ----------
+    encoder, decoder : torch.nn.Module
+        The two networks, in standard units.
+    latent : str
+        What the encoder's output means.
+    shift : torch.Tensor of shape (n_features,)
+        Centre of X, a buffer.
+    scale : torch.Tensor of shape ()
+        Unit of X, a buffer.
+
     Examples
     --------
     >>> import torch
@@ -162,6 +173,8 @@ class Autoencoder(nn.Module):
         """Return the codes of rows in standard units."""
         encoded = self.encoder(Z)
         if self.latent == "sphere":
+            if not self.training:  # rows of fit are of order one; squares of others may overflow
+                encoded = encoded / encoded.abs().amax(dim=1, keepdim=True).clamp_min(1.0)
             # Zeros have no direction, and a gradient without bound: they go to the first axis.
             is_zero = encoded.norm(dim=1, keepdim=True) < 1e-4
             first = torch.eye(1, encoded.shape[1], dtype=encoded.dtype, device=encoded.device)
@@ -253,6 +266,17 @@ class BatchNorm(nn.Module):
     eps : float, default=1e-5
         Added to variances.
 
+    Attributes
+    ----------
+    momentum, eps : float
+        As given.
+    weight, bias : torch.nn.Parameter of shape (width,)
+        Slope and offset of each column.
+    running_mean, running_var : torch.Tensor of shape (width,)
+        Running averages, buffers; the variance is the biased one.
+    row_weight : torch.Tensor of shape (batch,) or None
+        Weights of the rows of the batch, set by whoever trains; None are equal ones.
+
     Examples
     --------
     >>> import torch
@@ -272,14 +296,15 @@ class BatchNorm(nn.Module):
         self.row_weight = None  # set by whoever trains
 
     def forward(self, inputs):
-        """Normalise a batch."""
+        """Normalise a batch, in the precision of the weights whatever that of the layers before."""
+        inputs = inputs.to(self.weight.dtype)
         if not self.training or len(inputs) < 2:  # one row has no variance
             mean, variance = self.running_mean, self.running_var
         else:
             share = inputs.new_ones(len(inputs)) if self.row_weight is None else self.row_weight
-            share = share / share.sum()
-            mean = share @ inputs
-            variance = share @ (inputs - mean) ** 2
+            share = (share / share.sum()).unsqueeze(1)
+            mean = (share * inputs).sum(dim=0)  # no product of matrices, which bf16 would shorten
+            variance = (share * (inputs - mean) ** 2).sum(dim=0)
             self.running_mean.lerp_(mean.detach(), self.momentum)
             self.running_var.lerp_(variance.detach(), self.momentum)
         return (inputs - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias
@@ -389,6 +414,13 @@ class LinearAutoencoder(MLPAutoencoder):
     tied_weights : bool, default=False
         Whether the decoder uses the transposed weight of the encoder.
 
+    Attributes
+    ----------
+    center : torch.Tensor of shape (n_components,)
+        The encoder's output at the mean of X, a buffer.
+    turn, back : torch.Tensor of shape (n_components, n_components)
+        From the encoder's output to codes, and its inverse; buffers.
+
     Examples
     --------
     >>> import torch
@@ -487,7 +519,7 @@ class ConvAutoencoder(Autoencoder):
     =========  =======================================  =================================
     name       shape                                    meaning
     =========  =======================================  =================================
-    images     (batch, *input_shape)                    what rows of X are inside
+    images     ``(batch, *input_shape)``                what rows of X are inside
     map        (batch, channels[-1], height, width)     what the last convolution gives
     codes      (batch, n_components)                    the map itself, or a dense layer's
     =========  =======================================  =================================
@@ -695,6 +727,15 @@ class Head(nn.Module):
     activation : str, default="relu"
         After each hidden layer; a key of ``ACTIVATIONS``.
 
+    Attributes
+    ----------
+    layers : torch.nn.Sequential
+        Linear layers and activations.
+    shift : torch.Tensor of shape (n_components,)
+        Centre of the codes, a buffer.
+    scale : torch.Tensor of shape ()
+        Unit of the codes, a buffer.
+
     Examples
     --------
     >>> import torch
@@ -731,6 +772,13 @@ class Classifier(nn.Module):
         Maps codes to logits.
     encoder : torch.nn.Module or None, default=None
         Has ``encode``; None takes codes as rows.
+
+    Attributes
+    ----------
+    encoder : torch.nn.Module or None
+        As given.
+    head : Head
+        As given.
 
     Examples
     --------

@@ -330,6 +330,24 @@ def test_a_warm_start_needs_the_same_network_and_known_labels():
     np.testing.assert_array_equal(clf.classes_, ["ant", "bee", "cow"])
 
 
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        (encoder(), encoder(n_components=3)),
+        (encoder(), FrozenEstimator(FITTED)),
+        (FrozenEstimator(FITTED), FrozenEstimator(encoder(max_epochs=100).fit(X + 1))),
+        (make_pipeline(StandardScaler(), encoder()), make_pipeline(encoder())),
+    ],
+    ids=["parameter", "kind", "weights", "pipeline"],
+)
+def test_going_on_notices_another_encoder(before, after):
+    clf = pickle.loads(pickle.dumps(quick(before, warm_start=True).fit(X, y)))
+    clf.set_params(encoder=copy.deepcopy(before)).fit(X, y)  # one that is equal will do
+    for method in (clf.set_params(encoder=after).fit, clf.partial_fit):
+        with pytest.raises(ValueError, match="encoder is another one now than the one that"):
+            method(X, y)
+
+
 def test_a_fixed_number_of_epochs_warns_if_it_is_too_small():
     with pytest.warns(ConvergenceWarning, match=r"max_epochs=2 reached .* Increase max_epochs"):
         quick(max_epochs=2, tol=1e-4).fit(X, y)

@@ -14,8 +14,15 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import skae
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, plotting
-from skae.architectures import Linear
+from skae import (
+    AutoencoderTransformer,
+    PretrainedEncoderClassifier,
+    modules,
+    plotting,
+)
+from skae._label_efficiency import LabelEfficiencyCurve
+from skae._report import BottleneckCurve, LatentReport, PCAComparison
+from skae.architectures import MLP, Conv, Linear, Recurrent
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -122,6 +129,53 @@ def test_documented_attributes_of_the_classifier_are_the_real_ones(strategy):
     assert learned == documented - {"feature_names_in_"}
 
 
+def documented_attributes(cls):
+    """Return the attributes that a class and its bases in skae document."""
+    bases = [base for base in cls.__mro__ if base.__module__.startswith("skae")]
+    names = [attribute.name for base in bases for attribute in ClassDoc(base)["Attributes"]]
+    return {name for line in names for name in line.split(", ")}
+
+
+RESULTS = [
+    PCAComparison({}, {}, None, 1),
+    BottleneckCurve(np.array([1, 2]), np.eye(2), np.eye(2)),
+    LatentReport(np.eye(3), 0.5, np.zeros(3)),
+    LabelEfficiencyCurve(("scratch",), np.array([1]), np.ones((1, 1, 2))),
+]
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+def test_documented_attributes_of_results_are_the_real_ones(result):
+    assert set(vars(result)) == documented_attributes(type(result))
+
+
+NETWORKS = [
+    modules.MLPAutoencoder(4, 2),
+    modules.LinearAutoencoder(4, 2),
+    modules.ConvAutoencoder((1, 4), 2, (2,)),
+    modules.RecurrentAutoencoder((2, 2), 2),
+    modules.BatchNorm(2),
+    modules.Head(2, 3),
+    modules.Classifier(modules.Head(2, 3)),
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+def test_documented_attributes_of_modules_are_the_real_ones(network):
+    places = vars(network), network._parameters, network._buffers, network._modules
+    names = {name for place in places for name in place if not name.startswith("_")}
+    assert names - {"training"} == documented_attributes(type(network))
+
+
+ARCHITECTURES = [MLP(), Linear(), Conv((1, 4)), Recurrent((2, 2))]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: type(a).__name__)
+def test_attributes_of_architectures_are_their_parameters(architecture):
+    documented = {parameter.name for parameter in ClassDoc(type(architecture))["Parameters"]}
+    assert set(vars(architecture)) == documented
+
+
 def test_import_loads_no_optional_package():
     code = (
         "import sys, skae, skae.datasets, skae.inspection\n"
@@ -143,17 +197,41 @@ def test_each_file_imports_only_what_its_place_allows():
         "generation": {"modules"},
         "architectures": {"modules"},
         "_backprop": {"modules", "losses"},
+        "_distributed": set(),
         "_runtime": set(),
         "_objective": {"modules", "losses"},
-        "_net": {"_backprop", "_objective", "_runtime", "modules", "losses"},
+        "_progress": set(),
+        "_net": {
+            "_backprop",
+            "_distributed",
+            "_objective",
+            "_progress",
+            "_runtime",
+            "modules",
+            "losses",
+        },
         "_head": {"_net", "_runtime", "modules", "losses"},
         "_codes": set(),
         "_report": {"_codes"},
-        "_autoencoder": {"_codes", "_net", "_runtime", "architectures", "modules", "losses"},
+        "_moments": set(),
+        "_autoencoder": {
+            "_codes",
+            "_distributed",
+            "_moments",
+            "_net",
+            "_progress",
+            "_runtime",
+            "architectures",
+            "modules",
+            "losses",
+        },
         "_classifier": {
             "_autoencoder",
+            "_distributed",
             "_head",
+            "_moments",
             "_net",
+            "_progress",
             "_runtime",
             "architectures",
             "modules",
@@ -194,3 +272,51 @@ def test_each_file_imports_only_what_its_place_allows():
 
 def test_version_and_changelog_agree():
     assert skae.__version__.removesuffix(".dev0") in (ROOT / "CHANGES.rst").read_text()
+
+
+PAGES = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.rst")}
+
+
+def test_api_reference_has_every_public_name():
+    module, listed = None, []
+    for part in re.split(r"^(?=\.\. )", PAGES["api"], flags=re.M):
+        if found := re.match(r"\.\. (?:module|automodule):: (\S+)", part):
+            module = found[1]
+        listed += [f"{module}.{name}" for name in re.findall(r"^   (\w+)$", part, re.M)]
+    names = {f"{m}.{name}" for m in MODULES for name in importlib.import_module(m).__all__}
+    assert sorted(listed) == sorted(names)
+
+
+def test_every_page_is_in_one_toctree():
+    text = "".join(PAGES.values())
+    trees = "".join(re.findall(r"^\.\. toctree::\n((?: +.*\n|\n)+)", text, re.M))
+    listed = re.findall(r"^   (?!:)(\S+)$", trees, re.M)
+    assert sorted(listed) == sorted({*PAGES, "auto_examples/index"} - {"index"})
+
+
+def test_pictures_and_examples_that_pages_show_are_there():
+    text = "".join(PAGES.values())
+    pictures = [ROOT / "docs" / name for name in re.findall(r"\.\. image:: (\S+)", text)]
+    scripts = [
+        ROOT / "examples" / name for name in re.findall(r"sphx_glr_auto_examples_(\w+.py)", text)
+    ]
+    assert len(pictures) > 10
+    assert len(scripts) > 7
+    assert [path for path in pictures + scripts if not path.exists()] == []
+
+
+def test_speeds_beside_other_libraries_are_those_that_were_measured():
+    rows = re.findall(
+        r"^([\w ,-]+?)  +(\d+\.\d+)(?: \(.*?\))?  +(\d+\.\d+)", PAGES["comparison"], re.M
+    )
+    measured = re.findall(
+        r"^   ([\w ,-]+?)  +\d\.\d+ +\d+ +(\d+\.\d+)$", PAGES["performance"], re.M
+    )
+    names = {"hand-written torch loop": "hand-written loop, fused Adam"}
+    assert len(rows) == 6
+    for name, *ratios in rows:
+        assert [ratio for other, ratio in measured if other == names.get(name, name)][:2] == ratios
+    readme = (ROOT / "README.md").read_text()
+    lines = re.findall(r"^\| (?:MNIST|digits), [\w-]+ \|(.*)\|$", readme, re.M)
+    by_library = zip(*([cell.strip() for cell in line.split("|")] for line in lines))
+    assert sorted(by_library) == sorted(tuple(ratios) for _, *ratios in rows)

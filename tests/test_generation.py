@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
+from skae.architectures import Conv
 from skae.generation import from_spherical, interpolate, sample, to_spherical
 
 DENSITIES = ["uniform", "gaussian", "kde", GaussianMixture(2), KernelDensity()]
@@ -93,6 +94,16 @@ def test_rows_may_be_lists_tables_of_one_row_or_of_a_data_frame(rows):
     np.testing.assert_allclose(found, interpolate(pipe, rows[[0]], list(rows[1])))
     pipe.set_output(transform="pandas").fit(rows)
     np.testing.assert_allclose(found, interpolate(pipe, rows[0], rows[1]))
+
+
+def test_images_may_keep_their_shape():
+    images = np.random.RandomState(0).rand(9, 1, 4, 4)
+    ae = AutoencoderTransformer(2, architecture=Conv((1, 4, 4), (2,)), max_epochs=1, tol=None)
+    ae.fit(images)
+    flat = interpolate(ae, images[0].ravel(), images[1].ravel())
+    np.testing.assert_array_equal(interpolate(ae, images[0], images[1:2]), flat)
+    with pytest.raises(ValueError, match=r"x0 has shape \(2, 1, 4, 4\) and must be one row of 16"):
+        interpolate(ae, images[:2], images[2])
 
 
 def test_on_a_sphere_the_path_is_a_great_circle_at_even_speed(rows):

@@ -382,7 +382,8 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ),
         ({"penalty": "kl", "architecture": Linear()}, r"penalty='kl' needs codes in \(0, 1\)"),
         ({"corruption": lambda X, generator: X.numpy()}, "into ndarray; it must return a tensor"),
-        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to L-BFGS"),
+        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to LBFGS"),
+        ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "0.1 is not known to Rprop: use"),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
         (
             {"architecture": lambda n, k: torch.nn.Linear(n, k), "latent": "sphere"},
@@ -532,3 +533,15 @@ def test_early_stopping_keeps_no_weights_of_the_warm_up():
     ae = make(alpha_warmup=6, **params).fit(DIGITS)
     assert np.argmin(ae.validation_curve_) < 6  # while alpha was small
     assert ae.transform(DIGITS).std() < 1.0  # the codes are those of the full alpha
+
+
+def test_the_best_loss_is_not_one_of_the_warm_up():
+    params = {"latent": "gaussian", "alpha": 10.0, "alpha_warmup": 4}
+    ae = make(early_stopping=True, max_epochs=8, **params).fit(DIGITS)
+    assert ae.validation_curve_[4:].min() == ae.best_loss_ > ae.validation_curve_.min()
+    ae.set_params(early_stopping=False).partial_fit(DIGITS)
+    assert ae.validation_curve_[4:8].min() == ae.best_loss_
+    chunks = make(**params)
+    for _ in range(6):
+        chunks.partial_fit(DIGITS)
+    assert chunks.best_loss_ == chunks.loss_curve_[4:].min() > chunks.loss_curve_.min()

@@ -20,6 +20,35 @@ def test_read_only_memory_is_shared_too():
     np.testing.assert_array_equal(tensor, X)
 
 
+@pytest.mark.parametrize("writeable", [True, False])
+def test_an_array_of_one_row_may_have_any_strides(writeable):
+    row = X[:1].copy()[::-1]
+    row.flags.writeable = writeable
+    assert row.flags.c_contiguous
+    assert row.strides[0] < 0
+    np.testing.assert_array_equal(_runtime.as_tensor(row), X[:1])
+
+
+def test_views_of_tensors_are_read_as_the_numbers_that_they_show():
+    view = torch.complex(torch.ones(2), torch.ones(2)).conj().imag
+    np.testing.assert_array_equal(_runtime.as_array(view), [-1, -1])
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (torch.eye(2).to_sparse(), r"layout=torch.sparse_coo .* pass a dense one"),
+        (torch.empty(2, 2, device="meta"), r"device='meta': pass a dense one"),
+        (np.array([["2020-01-01"]], "M8[D]"), r"dates or times \(datetime64\[D\]\).* such as days"),
+        (np.array([[3]], "m8[s]"), r"dates or times \(timedelta64\[s\]\)"),
+    ],
+    ids=["sparse", "meta", "date", "duration"],
+)
+def test_what_holds_no_rows_of_numbers_is_an_error(given, message):
+    with pytest.raises(TypeError, match=message):
+        _runtime.as_array(given)
+
+
 def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
     def draw():
         return [

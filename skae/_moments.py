@@ -1,0 +1,93 @@
+"""Weights of rows, and means and variances of columns, without a copy of X."""
+
+import numpy as np
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import _check_sample_weight
+
+#: Elements of X that are looked at in one go: 8 MB in float64.
+BLOCK_ELEMENTS = 2**20
+
+#: Rows that the spread of X is estimated from, and that dead codes are looked for in.
+SAMPLE_ROWS = 2048
+
+
+def check_weight(sample_weight, X):
+    """Return weights of rows as float64, one per row, not negative, at least one positive."""
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if weight.min() < 0 or weight.max() == 0:
+        raise ValueError(
+            "sample_weight must not be negative and not be zero for all rows, got values from "
+            f"{weight.min():.6g} to {weight.max():.6g}. Give at least one row a positive weight."
+        )
+    return weight
+
+
+def mean_of(X, weight):
+    """Return the weighted mean of each column; no copy of X is made."""
+    total = np.zeros(X.shape[1])
+    for block in blocks_of(X):
+        rows = X[block] if weight is None else X[block] * weight[block, np.newaxis]
+        with np.errstate(over="ignore"):
+            total += rows.sum(axis=0, dtype=np.float64)
+    return total / (len(X) if weight is None else weight.sum())
+
+
+def variances_of(X, mean, weight):
+    """Return each column's weighted mean square around ``mean``; 0 where it is rounding only."""
+    total = np.zeros(X.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
+        for block in blocks_of(X):
+            squares = (X[block].astype(np.float64) - mean) ** 2
+            total += squares.sum(axis=0) if weight is None else weight[block] @ squares
+        variances = total / (len(X) if weight is None else weight.sum())
+        check_no_overflow(variances.sum(), X)
+    return np.where(variances > rounding_of(mean, X), variances, 0.0)
+
+
+def check_no_overflow(squares, X):
+    """Raise an error if a sum of squares of what is in X is not finite."""
+    if not np.isfinite(squares):
+        raise ValueError(
+            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
+            "X, for example with MaxAbsScaler."
+        )
+
+
+def rounding_of(mean, X):
+    """Return the variance of each column that rounding alone makes."""
+    with np.errstate(over="ignore"):
+        return (10 * np.finfo(X.dtype).eps * mean) ** 2
+
+
+def spread_of(X, mean, weight):
+    """Return the standard deviation of all elements around their column's mean; 1 if none.
+
+    It only has to be of the right size, so that a few thousand rows of a long X will do.
+    """
+    some = sample_of(X, weight)
+    variances = variances_of(X[some], mean, None if weight is None else weight[some])
+    spread = np.sqrt(variances.mean())
+    return spread if spread > 0 else 1.0
+
+
+def n_directions(X, mean):
+    """Return the rank of X around its mean; what is rounding of X does not count."""
+    varies = variances_of(X, mean, None) > 0
+    if not varies.any():
+        return 0
+    rows = X[:, varies]
+    rounding = max(rows.shape) * np.finfo(X.dtype).eps * np.linalg.norm(rows)
+    return np.linalg.matrix_rank(rows - mean[varies], tol=rounding)
+
+
+def sample_of(X, weight):
+    """Return the index of evenly spaced rows among those that have weight."""
+    if weight is None:
+        return np.arange(0, len(X), -(-len(X) // SAMPLE_ROWS))
+    index = np.flatnonzero(weight)
+    return index[:: -(-len(index) // SAMPLE_ROWS)]
+
+
+def blocks_of(X):
+    """Return slices over the rows of X that hold a bounded number of elements."""
+    return gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1]))
