@@ -44,6 +44,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "ignore_pattern": r"(^|/)(demo|_\w+)\.py",
     "filename_pattern": "/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_",),
     "abort_on_example_error": True,
     "backreferences_dir": "api/examples",
     "doc_module": ("skae",),

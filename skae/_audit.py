@@ -222,15 +222,24 @@ def _check_array(name, node, arrays):
 
 
 def _check_attributes(kind, node):
-    """Raise an error if an object's attributes would hide methods of its class."""
+    """Raise an error if an object's attributes would hide methods of its class or name protocols.
+
+    NumPy reads memory at the address that an attribute ``__array_interface__`` gives.
+    """
     content = node.get("content")
     if content is None:
         return
     if content["__loader__"] != "DictNode":
         raise ValueError(f"a {kind.__name__} has no dict of attributes.")
-    hidden = [name for name in content["content"] if callable(getattr(kind, name, None))]
-    if hidden:
-        raise ValueError(f"a {kind.__name__} has attributes {hidden}, which are methods.")
+    refused = [
+        name
+        for name in content["content"]
+        if name.startswith("__") or callable(getattr(kind, name, None))
+    ]
+    if refused:
+        raise ValueError(
+            f"a {kind.__name__} has attributes {refused}, which are methods or protocols."
+        )
 
 
 def _caches_on_disk(node):

@@ -32,6 +32,7 @@ from sklearn.utils.validation import (
 
 from skae import _head, _net, _progress, _runtime
 from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
+from skae._distributed import current_group
 from skae._moments import check_weight, mean_of, spread_of
 from skae.architectures import _check_counts
 from skae.modules import ACTIVATIONS, look_up
@@ -436,6 +437,12 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
 
     def _check_training_rows(self, X, y, sample_weight, reset):
         """Return the rows that have weight, as given and as an array, their labels and weights."""
+        if current_group().size > 1:
+            raise RuntimeError(
+                "PretrainedEncoderClassifier trains in one process, and this one is in a group of "
+                f"{current_group().size}: pretrain an AutoencoderTransformer in the group, call "
+                "torch.distributed.destroy_process_group() and pass it in a FrozenEstimator."
+            )
         rows = self._flatten(X)
         X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=reset)
         y = _check_labels(y)

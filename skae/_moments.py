@@ -89,7 +89,9 @@ def n_directions(X, mean):
 
 def sample_of(X, weight):
     """Return the index of evenly spaced rows among those that have weight."""
-    index = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+    if weight is None:
+        return np.arange(0, len(X), -(-len(X) // SAMPLE_ROWS))
+    index = np.flatnonzero(weight)
     return index[:: -(-len(index) // SAMPLE_ROWS)]
 
 

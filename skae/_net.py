@@ -20,11 +20,13 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from torch import nn
 
 from skae._backprop import Backprop, FlatParameters, is_plain
+from skae._distributed import Group, current_group
 from skae._objective import Objective
 from skae._progress import show_progress
-from skae._runtime import as_tensor, few_threads, make_generator, seeded
+from skae._runtime import as_tensor, few_threads, fits, make_generator, seeded
 from skae.losses import SCALE_POWER
 from skae.modules import (
+    CONVOLUTIONS,
     BatchNorm,
     Classifier,
     ConvAutoencoder,
@@ -68,8 +70,11 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 #: Elements of X per batch of inference: large enough for full speed, 4 MB in float32.
 INFERENCE_ELEMENTS = 2**20
 
-#: Most numbers that a layer of a network out of a file gives for a row: 64 MB in float32.
-MAX_ACTIVATIONS = 2**24
+#: Most numbers that a network out of a file may need for a row: 268 MB in float64.
+MAX_ACTIVATIONS = 2**25
+
+#: Numbers that a step of a recurrent layer takes at least, in its own tensors and their records.
+STEP_NUMBERS = 512
 
 #: Whether the network that is restored comes out of a file of somebody else.
 in_file = ContextVar("in_file", default=False)
@@ -78,7 +83,8 @@ in_file = ContextVar("in_file", default=False)
 class Rows(NamedTuple):
     """Rows of one tensor: their weights, which of them count, and whether each pass shuffles.
 
-    ``y`` are the numbers of their classes, where there are classes.
+    ``y`` are the numbers of their classes, where there are classes; ``counts`` are the numbers of
+    rows of all ranks, where there are several.
     """
 
     X: torch.Tensor
@@ -86,6 +92,7 @@ class Rows(NamedTuple):
     index: torch.Tensor
     shuffle: bool
     y: torch.Tensor | None = None
+    counts: tuple[int, ...] | None = None
 
 
 class Stopping(NamedTuple):
@@ -118,27 +125,33 @@ def is_lbfgs(optimizer):
 def resolve_max_epochs(max_epochs, n_rows, net):
     """Return the number of epochs; "auto" is at least 10 epochs and 1,500 steps.
 
+    ``n_rows`` are this rank's, and all ranks take part.
+
     A small data set needs many epochs: what trains a network is the number of steps. A step
     of L-BFGS has several iterations inside.
     """
     if max_epochs != "auto":
         return max_epochs
-    n_steps = len(batch_slices(n_rows, net.batch_size))
+    n_steps = len(batch_slices(sum(current_group().gather(n_rows)), net.batch_size))
     n_steps *= net.optimizer_.defaults.get("max_iter", 1)
     return max(10, -(-1500 // n_steps))
 
 
-def batch_slices(n_rows, batch_size):
+def batch_slices(n_rows, batch_size, counts=None):
     """Return slices of nearly equal length, none longer than ``batch_size``.
+
+    With the numbers of rows of several ranks, they are parts of batches of all the rows.
 
     Equal lengths leave no small last batch: its gradient is noisy, batch normalisation has
     no variance of a single row, and matrix products of a few rows round differently with
     another number of threads. A batch of one row is made only if there is no other way; an odd
     number of rows in pairs has one batch of three.
     """
-    n_batches = -(-n_rows // batch_size)
+    counts = counts or (n_rows,)
+    n_batches = -(-sum(counts) // batch_size)
     if batch_size > 1:
-        n_batches = max(1, min(n_batches, n_rows // 2))
+        n_batches = max(1, min(n_batches, sum(counts) // 2))
+    n_batches = min(n_batches, *counts, n_rows)
     bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
@@ -252,23 +265,30 @@ class Batches:
     def __init__(self, dataset, batch_size, generator, dtype, device):
         self.dataset = dataset
         self.generator = generator
-        self.to = {"dtype": dtype, "device": device}
-        self.slices = batch_slices(len(dataset.index), batch_size)
+        self.to = {"dtype": dtype, "device": torch.device(device)}
+        self.slices = batch_slices(len(dataset.index), batch_size, dataset.counts)
 
     def __len__(self):
         return len(self.slices)
 
     def __iter__(self):
-        X, weight, index, shuffle, y = self.dataset
+        X, weight, index, shuffle, y, _ = self.dataset
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
+        index = index.to(X.device)
         for rows in self.slices:
             rows = index[rows]
             batch = (
-                X.index_select(0, rows).to(**self.to),
-                None if weight is None else weight.index_select(0, rows).to(**self.to),
+                self._on_device(X.index_select(0, rows)),
+                None if weight is None else self._on_device(weight.index_select(0, rows)),
             )
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
+
+    def _on_device(self, values):
+        """Return values where and as they are computed with; a GPU fetches them meanwhile."""
+        if self.to["device"].type == "cuda" and values.device.type == "cpu":
+            values = values.pin_memory()
+        return values.to(**self.to, non_blocking=True)
 
 
 @contextmanager
@@ -314,6 +334,7 @@ class Net(NeuralNet):
         super().__init__(module, **kwargs)
         self.generator = generator
         self.n_features = n_features
+        self.group_ = Group()  # until training begins
 
     def train(self, rows, valid, stopping, verbose=0, task=None):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
@@ -342,16 +363,19 @@ class Net(NeuralNet):
         ValueError
             If a loss is not finite.
         """
-        slices = batch_slices(len(rows.index), self.batch_size)
+        self.group_ = group = current_group()
+        rows, valid = self._place(rows), valid and self._place(valid)
+        slices = batch_slices(len(rows.index), self.batch_size, rows.counts)
         n_rows = max(batch.stop - batch.start for batch in slices)
         with few_threads(self.n_products_, n_rows):
             for flat in self.flats_:
                 flat.link()
+            group.broadcast(self.module_.state_dict().values())
             self.notify("on_train_begin", X=rows.X, y=None)
             converged = self._train_epochs(rows, valid, stopping, verbose, task)
             self.module_.eval()
             batch = next(iter(self.get_iterator(rows)))
-            self._check_finite(self.validation_step(batch)["loss"].item())
+            self._check_finite(group.average(self.validation_step(batch)["loss"].item(), 1))
             self.notify("on_train_end", X=rows.X, y=None)
         self._clean_up()
         return converged
@@ -375,15 +399,30 @@ class Net(NeuralNet):
                 best = loss
                 if valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
-            converged = idle == n_iter_no_change or (part is not None and part.end())
+            converged = idle == n_iter_no_change or (
+                part is not None and any(self.group_.gather(part.end()))
+            )
             is_last = converged or epoch == max_epochs
-            if verbose:
+            if verbose and self.group_.rank == 0:
                 show_progress(epoch, max_epochs, self.history[-1], is_last)
             if is_last:
                 break
         if best_weights is not None:
             self.module_.load_state_dict(best_weights)
         return converged
+
+    def _place(self, rows):
+        """Return rows where batches are best taken from: on the device, if they fit."""
+        rows = rows._replace(counts=tuple(self.group_.gather(len(rows.index))))
+        device = torch.device(self.device)
+        if not fits(rows.X.nbytes, device):
+            return rows
+        on_device = {
+            name: getattr(rows, name).to(device)
+            for name in ("X", "weight", "y")
+            if getattr(rows, name) is not None
+        }
+        return rows._replace(**on_device)
 
     def remember(self):
         """Return a function that gives the net back what it is now.
@@ -428,7 +467,10 @@ class Net(NeuralNet):
         self.may_draw_ = may_draw(module)
         self.batch_norms_ = [layer for layer in module.modules() if isinstance(layer, BatchNorm)]
         weight = next(module.parameters())
-        with seeded(make_generator(0)):
+        self.noise_ = self.generator
+        if weight.device.type != "cpu":  # what is drawn there needs a generator there
+            self.noise_ = make_generator(self.generator.initial_seed(), weight.device)
+        with seeded(make_generator(0, weight.device)):
             X = torch.zeros(2, self.n_features, dtype=weight.dtype, device=weight.device)
             self.layers_ = list_layers(module, X, self.parts)
         # A user's module may have weights that are in no layer: each is used once at least.
@@ -490,18 +532,29 @@ class Net(NeuralNet):
             if listening:
                 self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
+        if training:  # running averages of the ranks differ, since each saw its own rows
+            self.group_.broadcast(self.module_.buffers())
         losses, weights, errors = losses.cpu().double()
-        mean = np.average(losses, weights=weights)
+        total = weights.sum().item()
+        mean = self.group_.average(np.average(losses, weights=weights), total)
         self._check_finite(mean)
         self.history.record(f"{prefix}_loss", mean * self._loss_unit())
         if "error" in step:
-            self.history.record(f"{prefix}_error", np.average(errors, weights=weights))
+            mean = self.group_.average(np.average(errors, weights=weights), total)
+            self.history.record(f"{prefix}_error", mean)
 
     def _step(self, compute, batch):
         """Take one step of the optimiser with gradients that ``compute`` leaves in the weights."""
 
         def closure():
             loss = compute()
+            if self.group_.size > 1:
+                X, weight = batch[:2]
+                gradients = [flat.vector.grad for flat in self.flats_] or [
+                    weight.grad for weight in self.module_.parameters() if weight.grad is not None
+                ]
+                n_rows = len(X) if weight is None else weight.sum()
+                loss = self.group_.average_gradients(gradients, loss, n_rows)
             if self._listening("on_grad_computed"):
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
@@ -542,7 +595,9 @@ class Net(NeuralNet):
             module = copy.deepcopy(module).to(dtype)
         batch_size = max(1, min(len(X), INFERENCE_ELEMENTS // self.widest_))
         copies = not keeps_units(module)  # others might write to what they are given
-        draws = seeded(make_generator(0)) if self.may_draw_ else nullcontext()
+        draws = nullcontext()
+        if self.may_draw_:
+            draws = seeded(make_generator(0, weight.device))
         function, output, start = getattr(module.eval(), method), None, 0
         with torch.inference_mode(), few_threads(self.n_products_, batch_size), draws:
             while start < len(X):
@@ -613,15 +668,18 @@ class AutoencoderNet(Net):
     standard_units : bool
         Whether the loss is computed in the standard units of an
         :class:`skae.modules.Autoencoder` instead of the units of X.
+    precision : {"full", "bf16"}
+        Whether training may compute products of matrices in bfloat16.
     **kwargs
         Of :class:`Net`.
     """
 
     parts = ("encode", "decode")
 
-    def __init__(self, module, *, standard_units, **kwargs):
+    def __init__(self, module, *, standard_units, precision, **kwargs):
         super().__init__(module, **kwargs)
         self.standard_units = standard_units
+        self.precision = precision
         self.backprop_ = None  # until training begins
 
     def train_step(self, batch, **fit_params):
@@ -630,8 +688,8 @@ class AutoencoderNet(Net):
         target = self._standardize(X)
         inputs = self._shown(target)
         if self.criterion_.corruption is not None:
-            with seeded(self.generator):
-                inputs = self.criterion_.corrupt(X, self._standardize, self.generator)
+            with seeded(self.noise_):
+                inputs = self.criterion_.corrupt(X, self._standardize, self.noise_)
 
         def compute():
             if self.backprop_ is not None:
@@ -660,15 +718,22 @@ class AutoencoderNet(Net):
 
     def _objective(self, inputs, target, weight):
         """Return what is minimised for a batch, by way of autograd."""
-        draws = seeded(self.generator) if self.may_draw_ else nullcontext()
-        with weighted_rows(self.batch_norms_, weight), draws:
+        draws = seeded(self.noise_) if self.may_draw_ else nullcontext()
+        with weighted_rows(self.batch_norms_, weight), draws, self._autocast():
             return self.criterion_.evaluate(
-                self.module_, inputs, target, weight, len(self.history), self.generator
+                self.module_, inputs, target, weight, len(self.history), self.noise_
             )
+
+    def _autocast(self):
+        """Return the context in which products are computed as ``precision`` says."""
+        if self.precision == "full":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
     def _prepare(self, n_rows):
         # In each epoch, since callbacks may freeze weights or thaw them.
-        if not is_plain(self.module_, self.criterion_.loss) or self.criterion_.penalty is not None:
+        plain = is_plain(self.module_, self.criterion_.loss) and self.precision == "full"
+        if not plain or self.criterion_.penalty is not None:
             self.backprop_ = None
         elif self.backprop_ is None:
             self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
@@ -805,7 +870,8 @@ def initialize_net(
         options = {**options, "weight_decay": weight_decay}
     for callback in callbacks or []:
         _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
-    generator = make_generator(seed)
+    # The ranks of a group have the same weights, but draw for rows of their own.
+    generator = make_generator(seed + current_group().rank)
     batches = {"generator": generator, "dtype": dtype, "device": device}
     return net_class(
         module.to(device, dtype),
@@ -952,7 +1018,7 @@ def restore_module(build, weights, n_layers):
     ------
     ValueError
         If names, shapes or dtypes are not those of the network, if a weight is not finite, or if
-        it is out of a file and a layer gives more than ``MAX_ACTIVATIONS`` numbers per row.
+        it is out of a file and needs more than ``MAX_ACTIVATIONS`` numbers per row.
     """
     if n_layers > len(weights):
         raise ValueError(f"there are {len(weights)} weights for {n_layers} layers.")
@@ -960,7 +1026,10 @@ def restore_module(build, weights, n_layers):
         module = build()
         expected = module.state_dict()
         if in_file.get():
-            _check_activations(module, expected["shift"].numel())
+            layers = []
+            if isinstance(module, ConvAutoencoder):
+                layers = list_layers(module, torch.zeros(2, expected["shift"].numel()))
+            check_activations(module, layers)
     if set(expected) != set(weights):
         differing = sorted(set(expected) ^ set(weights))[:4]
         raise ValueError(f"the weights are not those of {type(module).__name__}: {differing}.")
@@ -980,19 +1049,37 @@ def restore_module(build, weights, n_layers):
     return module
 
 
-def _check_activations(module, n_features):
-    """Raise an error if an untried network would need far more memory than its weights."""
-    if isinstance(module, RecurrentAutoencoder):  # which the meta device is slow to try
-        steps, _ = module.encoder[1].shift.shape
-        widest = steps * module.encoder[1].cell.hidden_size
+def check_activations(module, layers):
+    """Raise an error if a network needs far more memory for a row than its weights take.
+
+    Counted is what all layers give, which a gradient needs at the same time, and the largest table
+    that torch makes of the patches under the kernel of a convolution in float64.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    layers : list of Layer
+        As :func:`skae.modules.list_layers` gives them; not needed of a recurrent network, which
+        torch's meta device is slow to try.
+
+    Raises
+    ------
+    ValueError
+        If it is more than ``MAX_ACTIVATIONS`` numbers.
+    """
+    n_numbers = sum(math.prod(layer.shape) for layer in layers)
+    if isinstance(module, RecurrentAutoencoder):
+        last = module.encoder[1]
+        n_numbers = len(last.shift) * max(last.cell.hidden_size, STEP_NUMBERS)
     elif isinstance(module, ConvAutoencoder):
-        layers = list_layers(module, torch.zeros(2, n_features))
-        widest = max(math.prod(layer.shape) for layer in layers)
-    else:
-        return
-    if widest > MAX_ACTIVATIONS:
+        kernels = [layer.weight for layer in module.modules() if isinstance(layer, CONVOLUTIONS)]
+        products = [layer.n_products for layer in layers if "Conv" in layer.name]
+        n_numbers += max(n // len(kernel) for n, kernel in zip(products, kernels))
+    if n_numbers > MAX_ACTIVATIONS:
         raise ValueError(
-            f"a layer gives {widest:,} numbers per row, more than {MAX_ACTIVATIONS:,}."
+            f"its layers need {n_numbers:,} numbers per row, more than {MAX_ACTIVATIONS:,}: such "
+            "a network can be pickled only."
         )
 
 

@@ -403,11 +403,7 @@ def _check_network(estimator):
             raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
     # One row through the network: what it gives must be there, and be numbers.
     net = estimator.net_
-    if net.widest_ > _net.MAX_ACTIVATIONS:
-        raise ValueError(
-            f"a layer gives {net.widest_:,} numbers per row, more than {_net.MAX_ACTIVATIONS:,}: "
-            "such a network can be pickled only."
-        )
+    _net.check_activations(net.module_, net.layers_)
     steps = (
         [("encode", n_outputs), ("decode", n_columns)]
         if is_transformer

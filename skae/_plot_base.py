@@ -73,7 +73,7 @@ def as_pictures(rows, image_shape):
     rows = flat(rows)
     if image_shape is None:
         return rows
-    shape = tuple(image_shape)
+    shape = tuple(image_shape) if np.ndim(image_shape) == 1 else ()
     whole = all(isinstance(size, Integral) and size > 0 for size in shape)
     if not whole or not _is_picture(shape, rows.shape[1]):
         raise ValueError(

@@ -26,7 +26,7 @@ class LossCurveDisplay:
     loss_curve : array-like of shape (n_epochs,)
         Training loss.
     validation_curve : array-like of shape (n_validated,) or None, default=None
-        Loss on held-out rows, of the last ``n_validated`` epochs.
+        Loss on held-out rows, of the last ``n_validated`` epochs; NaN where none was measured.
     accuracy_curve : array-like of shape (n_validated,) or None, default=None
         Accuracy on held-out rows, drawn with an axis of its own on the right.
     name : str or None, default=None
@@ -138,14 +138,16 @@ class LossCurveDisplay:
         self.ax_, self.figure_, self.accuracy_ax_ = ax, ax.figure, None
         prefix = "" if self.name is None else f"{self.name}, "
         epochs = 1 + np.arange(len(self.loss_curve))
+        dot = {"marker": "o"} if len(epochs) == 1 else {}  # no line is seen of a single epoch
+        line_kw = {**dot, **line_kw}
         (line,) = ax.plot(epochs, self.loss_curve, label=f"{prefix}training", **line_kw)
         self.lines_ = [line]
         held_out = {"label": f"{prefix}held-out rows", **line_kw, "ls": "--"}
         held_out.setdefault("color", line.get_color())
         positive = np.min(self.loss_curve) > 0
         if self.validation_curve is not None:
-            positive &= np.min(self.validation_curve) > 0
-            self._draw_held_out(ax, self.validation_curve, np.argmin, held_out)
+            positive &= np.nanmin(self.validation_curve) > 0
+            self._draw_held_out(ax, self.validation_curve, np.nanargmin, held_out)
         if log_scale and positive:
             ax.set_yscale("log")
         ax.set(xlabel="epoch", ylabel=self.loss_name)
@@ -154,7 +156,7 @@ class LossCurveDisplay:
             return self
         held_out["label"] += " (accuracy)"
         self.accuracy_ax_ = right = _right_axis(ax, "accuracy")
-        self._draw_held_out(right, self.accuracy_curve, np.argmax, held_out)
+        self._draw_held_out(right, self.accuracy_curve, np.nanargmax, held_out)
         ax.plot([], [], **held_out)  # for the legend, which is above since both axes have curves
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
         return self

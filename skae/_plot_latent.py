@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from sklearn.base import clone
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skae._codes import dead_codes
@@ -23,6 +24,9 @@ SIZES = {"points": 10, "labels": 7, "thumbnails": 0.07}
 
 #: Views, and how many columns of codes each needs.
 VIEWS = {"2d": 2, "3d": 3, "sphere": 3}
+
+#: What rows without a label are called, and their colour.
+MISSING, GREY = "?", "#999999"
 
 TURNS = {-np.pi: "-π", -np.pi / 2: "-π/2", 0: "0", np.pi / 2: "π/2", np.pi: "π"}
 
@@ -42,7 +46,7 @@ class LatentDisplay:
         Codes, or what a reducer made of them.
     y : array-like of shape (n_samples,) or None, default=None
         Class labels, each with its colour, or numbers of more than 20 values, or with
-        fractions, which get a colour scale.
+        fractions, which get a colour scale. Rows without one, None or NaN, are grey.
     X : array-like of shape (n_samples, n_features) or None, default=None
         Rows, for thumbnails.
     image_shape : tuple of int or None, default=None
@@ -328,13 +332,24 @@ def _groups(y, n_rows):
         return [(None, everything, COLORS[0])]
     y = np.asarray(y)
     check_consistent_length(everything, y)
-    labels = np.unique(y)
+    missing = np.array([_is_missing(label) for label in y.ravel()])
+    try:
+        labels = np.unique(y[~missing])
+    except TypeError as error:
+        raise ValueError(
+            "y holds labels of several types, which have no order: use one type, such as strings."
+        ) from error
     if y.dtype.kind in "fiu" and (len(labels) > MOST_CLASSES or (labels % 1).any()):
         return [(None, everything, None)]
     colors = COLORS
     if len(labels) > len(colors):
         colors = map(to_hex, colormaps["viridis"](np.linspace(0, 1, len(labels))))
-    return [(label, np.flatnonzero(y == label), color) for label, color in zip(labels, colors)]
+    groups = [(label, np.flatnonzero(y == label), color) for label, color in zip(labels, colors)]
+    return groups + [(MISSING, np.flatnonzero(missing), GREY)] * bool(missing.any())
+
+
+def _is_missing(label):
+    return label is None or is_scalar_nan(label) or is_pandas_na(label)
 
 
 def _row_colors(groups, n_rows):
@@ -360,13 +375,16 @@ def _draw_labels(ax, codes, groups, height):
 def _draw_points(ax, codes, groups, y, area):
     """Draw points, in the order of rows so that no class covers another, and say what they are."""
     (label, _, color), in_space = groups[0], ax.name == "3d"
-    look = {"c": y, "cmap": "viridis"} if color is None else {"c": _row_colors(groups, len(codes))}
+    look = {"c": _row_colors(groups, len(codes))}
+    if color is None:
+        scale = colormaps["viridis"].with_extremes(bad=GREY)
+        look = {"c": y, "cmap": scale, "plotnonfinite": True}
     points = ax.scatter(*codes.T, s=area, linewidths=0, **look)
     if color is None:  # the layout forgets the name of the third axis, on the right
         ax.figure.colorbar(points, ax=ax, label="y", pad=0.12 if in_space else 0.02)
     elif label is not None:
         handles = [
-            Line2D([], [], color=color, marker="o", ms=5, ls="", label=str(label))
+            Line2D([], [], color=color, marker="o", ms=5, ls="", label=_plain(label))
             for label, _, color in groups
         ]
         if in_space:
@@ -379,12 +397,18 @@ def _draw_points(ax, codes, groups, y, area):
 
 def _as_marker(label, height):
     """Return a text as a marker, centred, and the area at which a digit has a height in points."""
-    text = TextPath((0, 0), str(label), size=1)
+    name = _plain(label)
+    text = TextPath((0, 0), name if name.strip() else repr(name), size=1)
     box = text.get_extents()
     vertices = text.vertices - [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]
     # Markers are scaled so that their furthest point is half of the root of the area away.
     area = (2 * height / 0.73 * np.abs(vertices).max()) ** 2
     return Path(vertices, text.codes), area
+
+
+def _plain(label):
+    """Return a label as a text whose dollars are dollars, not the signs of a formula."""
+    return str(label).replace("$", r"\$")
 
 
 def _apart(points, size):

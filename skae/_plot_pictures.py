@@ -420,7 +420,7 @@ class ComponentsDisplay:
         pictures = as_pictures(self.components, self.image_shape)
         names = [str(i) for i in range(len(pictures))] if self.names is None else self.names
         check_consistent_length(pictures, names)
-        largest = float(np.abs(pictures).max())
+        largest = float(np.abs(pictures).max()) or 1.0  # all codes may be dead
         self.ax_, self.images_ = draw_lines(
             ax,
             wrap(pictures, n_columns),

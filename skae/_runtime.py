@@ -62,9 +62,9 @@ def make_seed(random_state):
     return int(random_state)
 
 
-def make_generator(seed):
-    """Return a torch generator of its own for a seed."""
-    return torch.Generator().manual_seed(seed)
+def make_generator(seed, device="cpu"):
+    """Return a torch generator of its own for a seed, which draws on a device."""
+    return torch.Generator(device).manual_seed(seed)
 
 
 def gradients():
@@ -172,6 +172,20 @@ def resolve_device(device, dtype, fallback=False):
             "pass X.astype('float32')."
         )
     return resolved
+
+
+def fits(n_bytes, device):
+    """Tell whether data should move to a device as a whole: it is none of the CPU's, and half free.
+
+    The other half of its free memory is for the weights and for what training computes.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+    elif device.type == "mps":
+        free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    else:
+        return False
+    return n_bytes <= free / 2
 
 
 @cache

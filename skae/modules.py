@@ -297,14 +297,15 @@ class BatchNorm(nn.Module):
         self.row_weight = None  # set by whoever trains
 
     def forward(self, inputs):
-        """Normalise a batch."""
+        """Normalise a batch, in the precision of the weights whatever that of the layers before."""
+        inputs = inputs.to(self.weight.dtype)
         if not self.training or len(inputs) < 2:  # one row has no variance
             mean, variance = self.running_mean, self.running_var
         else:
             share = inputs.new_ones(len(inputs)) if self.row_weight is None else self.row_weight
-            share = share / share.sum()
-            mean = share @ inputs
-            variance = share @ (inputs - mean) ** 2
+            share = (share / share.sum()).unsqueeze(1)
+            mean = (share * inputs).sum(dim=0)  # no product of matrices, which bf16 would shorten
+            variance = (share * (inputs - mean) ** 2).sum(dim=0)
             self.running_mean.lerp_(mean.detach(), self.momentum)
             self.running_var.lerp_(variance.detach(), self.momentum)
         return (inputs - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias

@@ -352,12 +352,17 @@ def test_numbers_do_not_buy_memory(caged, tmp_path):
     conv = fit(n_components=8, architecture=Conv((1, 2, 2), **fully_convolutional))
     signal = fit(architecture=Conv((1, 4), channels=(2,), stride=1))
     recurrent = fit(architecture=Recurrent((2, 2), hidden_size=2))
+    deep = fit(architecture=Conv((1, 2, 2), channels=(1,) * 8, stride=1, activation="tanh"))
+    large = {"n_features_in_": plain(1500**2), "n_components_": plain(1500**2)}
+    image = {"input_shape": sequence(plain(1), plain(1500), plain(1500))}
     for estimator, message, learned, parameters in (
         (mlp, "weight .* has the shape", {}, {"hidden_layer_sizes": sequence(big)}),
         (mlp, "for 10000 layers", {}, {"hidden_layer_sizes": sequence(*[plain(3)] * 10**4)}),
         (mlp, "weight .* has the shape", {"n_features_in_": big}, {}),
         (mlp, "weight .* has the shape", {"n_components_": big}, {}),
         (conv, "numbers per row", {"n_components_": plain(72 * 10**6)}, {"padding": plain(3000)}),
+        (conv, "need 2[0-9,]{13,} numbers per row", large, {**image, "kernel_size": plain(101)}),
+        (deep, "numbers per row", large, image),
         (
             signal,
             "cannot be mirrored",
@@ -371,8 +376,8 @@ def test_numbers_do_not_buy_memory(caged, tmp_path):
         (
             recurrent,
             "numbers per row",
-            {"n_features_in_": plain(2 * 10**7)},
-            {"input_shape": sequence(plain(10**7), plain(2))},
+            {"n_features_in_": plain(2 * 10**5)},
+            {"input_shape": sequence(plain(10**5), plain(2))},
         ),
     ):
         forger = Forger(estimator, tmp_path)
@@ -382,6 +387,19 @@ def test_numbers_do_not_buy_memory(caged, tmp_path):
         data = forger.seal(schema)
         caged(data)
         with pytest.raises(ValueError, match=message):
+            forger.load(data)
+
+
+def test_a_function_cannot_compute_with_what_it_likes_as_an_architecture(forger, caged):
+    schema, attributes = forger.attributes()
+    attributes["_architecture"] = node("FunctionNode", "numpy.multiply")
+    big = {"type": "numpy", "file": "big.npy"}
+    for value in (node("NdArrayNode", "numpy.ndarray", **big), plain(10**30), plain(0)):
+        attributes["n_features_in_"] = value
+        more = {"big.npy": array(np.zeros((20_000, 1)))} if "file" in value else {}
+        data = forger.seal(schema, **more)
+        caged(data)
+        with pytest.raises(ValueError, match=r"n_features_in_ is (?s:.*) instead of a number"):
             forger.load(data)
 
 
@@ -476,6 +494,17 @@ def test_attributes_cannot_hide_methods(forger, caged):
     attributes["transform"] = node("FunctionNode", "numpy.exp")
     schema["content"]["key_types"]["content"].append(node("TypeNode", "builtins.str"))
     caged(forger.seal(schema), may_build=False)
+
+
+@pytest.mark.parametrize("name", ["__array_interface__", "__array_struct__", "__array__"])
+def test_attributes_cannot_give_numpy_an_address(name, forger):
+    schema, attributes = forger.attributes()
+    address, shape = sequence(plain(4096), plain(False)), sequence(plain(4))
+    memory = mapping(data=address, shape=shape, typestr=plain("<f8"), version=plain(3))
+    scaler = "sklearn.preprocessing._data.StandardScaler"
+    attributes["random_state"] = node("ObjectNode", scaler, content=mapping(**{name: memory}))
+    with pytest.raises(ValueError, match=f"StandardScaler has attributes .*{name}.* protocols"):
+        forger.load(forger.seal(schema))
 
 
 def test_the_root_is_an_estimator(forger, caged):

@@ -242,7 +242,7 @@ def test_signals_are_lines():
     assert len(display.images_[0][0].get_ydata()) == 64
 
 
-@pytest.mark.parametrize("shape", [(7, 8), (2, 4, 8), (64,), (-1, 8), (8.0, 8)])
+@pytest.mark.parametrize("shape", [(7, 8), (2, 4, 8), (64,), (-1, 8), (8.0, 8), 64])
 def test_shapes_that_rows_do_not_have(shape):
     with pytest.raises(ValueError, match=r"image_shape=.* must be \(h, w\), .* of columns, 64"):
         ReconstructionDisplay(X, X, image_shape=shape).plot()
@@ -355,6 +355,24 @@ def test_loss_curves_end_together_and_the_best_epoch_has_a_mark():
     assert display.ax_.get_xlabel() == "epoch"
     assert LossCurveDisplay([5.0, 4.0]).plot(log_scale=False).ax_.get_yscale() == "linear"
     assert LossCurveDisplay([1.0, -1.0]).plot().ax_.get_yscale() == "linear"
+
+
+def test_epochs_without_a_held_out_loss_hide_neither_the_best_one_nor_the_scale():
+    ae = AutoencoderTransformer(2, early_stopping=True, max_epochs=2, tol=None, random_state=0)
+    display = LossCurveDisplay.from_estimator(ae.fit(X).partial_fit(X))
+    assert np.isnan(ae.validation_curve_[-1])
+    assert display.ax_.get_yscale() == "log"
+    assert display.lines_[1].get_markevery() == [np.argmin(ae.validation_curve_[:2])]
+
+
+def test_a_single_epoch_is_seen():
+    assert LossCurveDisplay([1.0]).plot().lines_[0].get_marker() == "o"
+    assert LossCurveDisplay([2.0, 1.0]).plot().lines_[0].get_marker() == "None"
+
+
+def test_components_that_are_all_dead_are_blank():
+    (images,) = ComponentsDisplay(np.zeros((2, 64)), image_shape=(8, 8)).plot().images_
+    assert [image.norm(0.0) for image in images] == [0.5, 0.5]
 
 
 def test_losses_of_several_estimators_share_the_axes(ae):

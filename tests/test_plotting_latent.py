@@ -103,6 +103,40 @@ def test_more_classes_than_colours_have_different_ones_all_the_same():
     assert {colors.to_hex(patch.get_edgecolor()) for patch in display.ax_.patches} & drawn
 
 
+@pytest.mark.parametrize(
+    "y",
+    [[0.0, np.nan, 1.0], np.array(["a", None, "b"], dtype=object), [np.nan] * 3],
+    ids=["numbers", "strings", "none"],
+)
+def test_rows_without_a_label_are_grey(y):
+    display = LatentDisplay(np.eye(3)[:, :2], y=y).plot()
+    (points,) = display.points_
+    assert colors.to_hex(points.get_facecolors()[1]) == "#999999"
+    assert texts(display.ax_.get_legend().get_texts())[-1] == "?"
+
+
+def test_rows_without_a_quantity_are_drawn_too():
+    y = np.linspace(0, 1, 80)
+    y[3] = np.nan
+    (points,) = LatentDisplay(PIPE.transform(X), y=y).plot().points_
+    points.update_scalarmappable()
+    assert not np.ma.getmaskarray(points.get_offsets()).any()
+    assert colors.to_hex(points.get_facecolors()[3]) == "#999999"
+
+
+def test_labels_of_several_types_are_refused():
+    with pytest.raises(ValueError, match="y holds labels of several types, which have no order"):
+        LatentDisplay(np.eye(2), y=np.array(["a", 1], dtype=object)).plot()
+
+
+@pytest.mark.parametrize("kind", ["points", "labels"])
+def test_any_text_can_be_a_label(kind):
+    display = LatentDisplay(np.eye(4)[:, :2], y=["", " ", "$5-$9", "$\\frac$"]).plot(kind=kind)
+    display.figure_.draw_without_rendering()
+    if kind == "points":
+        assert r"\$5-\$9" in texts(display.ax_.get_legend().get_texts())
+
+
 def test_labels_are_written_at_the_codes_and_as_high_as_asked():
     rows = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
     display = LatentDisplay(rows, y=["1", "8", "WW"]).plot(kind="labels", size=20)

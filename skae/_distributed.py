@@ -1,0 +1,137 @@
+"""One model, many processes: what the ranks of a ``torch.distributed`` group tell one another.
+
+Each rank has its share of the rows, and the same weights from the first step to the last. A batch
+is made of an equal part of each share; each rank computes the gradient of its part, and all
+continue with the mean, weighted by the rows in the parts. Without a group there is one rank, and
+everything here returns what it is given.
+"""
+
+from contextlib import contextmanager
+
+import torch
+from torch import distributed
+
+
+class Group:
+    """The processes that train together.
+
+    Parameters
+    ----------
+    rank : int, default=0
+        Number of this process.
+    size : int, default=1
+        How many there are.
+    """
+
+    def __init__(self, rank=0, size=1):
+        self.rank = rank
+        self.size = size
+
+    def gather(self, value):
+        """Return the values of all ranks, in their order; each is pickled, so make it small."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size
+        with self._told_of_losses():
+            distributed.all_gather_object(values, value)
+        return values
+
+    def average(self, value, weight):
+        """Return the weighted mean of a number or array over ranks: the same bits on each."""
+        if self.size == 1:
+            return value
+        pairs = self.gather((value, weight))
+        return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
+
+    def average_gradients(self, gradients, loss, weight):
+        """Replace gradients by their weighted mean over ranks, in one exchange of one vector.
+
+        Parameters
+        ----------
+        gradients : list of torch.Tensor
+            Of this rank's part of the batch; written to.
+        loss : torch.Tensor
+            The mean loss of that part, a scalar.
+        weight : torch.Tensor or int
+            The sum of the weights of its rows.
+
+        Returns
+        -------
+        torch.Tensor
+            The mean loss of the batch.
+        """
+        if self.size == 1:
+            return loss
+        loss = loss.detach().reshape(1)
+        packed = torch.cat([*(values.ravel() for values in gradients), loss, torch.ones_like(loss)])
+        packed *= weight
+        with self._told_of_losses():
+            distributed.all_reduce(packed)
+        packed /= packed[-1].clone()
+        sizes = [values.numel() for values in gradients]
+        for values, mean in zip(gradients, packed.split([*sizes, 1, 1])):
+            values.copy_(mean.view_as(values))
+        return packed[-2]
+
+    def broadcast(self, tensors):
+        """Give all ranks the values of rank 0, in place."""
+        if self.size > 1:
+            with self._told_of_losses():
+                for values in tensors:
+                    distributed.broadcast(values, 0)
+
+    @contextmanager
+    def together(self):
+        """Make an error that one rank meets in the enclosed code an error of all.
+
+        The others would otherwise wait for that rank.
+        """
+        try:
+            yield
+        except Exception as error:
+            self.gather(f"{type(error).__name__}: {error}")
+            raise
+        for rank, error in enumerate(self.gather(None)):
+            if error is not None:
+                raise RuntimeError(f"Training ended on all ranks, because rank {rank} met {error}")
+
+    def check_shares(self, X, weight):
+        """Raise an error if the ranks have different kinds of rows, or too different a number."""
+        if self.size == 1:
+            return
+        kinds = self.gather((X.shape[1], X.dtype.name, weight is not None))
+        for rank, kind in enumerate(kinds):
+            if kind != kinds[0]:
+                named = [
+                    f"{n_columns} columns of {dtype} {'with' if weighted else 'without'} "
+                    "sample_weight"
+                    for n_columns, dtype, weighted in (kinds[0], kind)
+                ]
+                raise ValueError(
+                    f"Rank 0 has {named[0]}, rank {rank} has {named[1]}: pass the same kind of "
+                    "rows on each rank."
+                )
+        counts = self.gather(len(X))
+        if max(counts) > 2 * min(counts):
+            raise ValueError(
+                f"The ranks have shares of {min(counts)} to {max(counts)} rows, but each batch "
+                "takes an equal part of each share: give all ranks about as many rows."
+            )
+
+    @contextmanager
+    def _told_of_losses(self):
+        try:
+            yield
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Rank {self.rank} of {self.size} has lost another rank: that one has ended, or "
+                "has let the others wait for longer than the timeout of init_process_group. See "
+                "what it printed last, and start all ranks again."
+            ) from error
+
+
+def current_group():
+    """Return the group that this process trains in: its own, if there is no other."""
+    if distributed.is_available() and distributed.is_initialized():
+        return Group(distributed.get_rank(), distributed.get_world_size())
+    return Group()

@@ -1,0 +1,187 @@
+"""Past one machine's cores and memory: Dask clusters, rows on disk, chunks."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import chain
+
+import dask.array as da
+import joblib
+import numpy as np
+import pytest
+from dask.distributed import Client, LocalCluster
+from sklearn.datasets import load_digits
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    StratifiedKFold,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderTransformer
+
+#: Fits a quarter of a gigabyte that is on disk, when the process may allocate half of that.
+FIT_IN_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from skae import AutoencoderTransformer
+from skae.architectures import MLP
+
+X = np.memmap(sys.argv[1], dtype=np.float32, mode="r").reshape(-1, 128)
+ae = AutoencoderTransformer(2, architecture=MLP((16,)), batch_size=4096, max_epochs=1, tol=None)
+ae.fit(X[:8192]).score(X[:8192])  # loads what is loaded on first use
+status = Path("/proc/self/status").read_text()
+data = 1024 * int(status.split("VmData:")[1].split()[0])
+_, hard = resource.getrlimit(resource.RLIMIT_DATA)
+resource.setrlimit(resource.RLIMIT_DATA, (data + X.nbytes // 2, hard))
+ae.fit(X)
+print(ae.transform(X).shape, ae.score(X) > 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are those of Linux")
+def test_rows_on_disk_are_never_copied_as_a_whole(tmp_path):
+    rows = np.random.RandomState(0).rand(5000, 128).astype(np.float32)
+    with open(tmp_path / "X", "wb") as file:
+        for _ in range(100):
+            rows.tofile(file)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FIT_IN_LITTLE_MEMORY, tmp_path / "X"],
+        capture_output=True,
+        text=True,
+    )
+    assert result.stderr == ""
+    assert result.stdout == "(500000, 2) True\n"
+
+
+def test_blocks_of_a_dask_array_are_chunks_of_a_stream(digits):
+    X, _ = digits
+    ae, same = (AutoencoderTransformer(2, random_state=0) for _ in range(2))
+    for block in da.from_array(X, chunks=(100, -1)).blocks:
+        ae.partial_fit(block.compute(scheduler="threads"))
+    for start in range(0, 300, 100):
+        same.partial_fit(X[start : start + 100])
+    np.testing.assert_array_equal(ae.transform(X), same.transform(X))
+
+
+def test_transform_of_a_dask_array_is_lazy_and_block_by_block(digits):
+    X, _ = digits
+    ae = AutoencoderTransformer(2, max_epochs=1, tol=None, random_state=0).fit(X)
+    read = []
+
+    def note(block):
+        read.append(len(block))
+        return block
+
+    rows = da.from_array(X, chunks=(100, -1)).map_blocks(note, meta=X[:0])
+    codes = rows.map_blocks(ae.transform, chunks=(rows.chunks[0], (2,)), meta=np.empty((0, 2)))
+    assert codes.shape == (300, 2)
+    assert read == []
+    first = codes[:100].compute(scheduler="threads")
+    assert read == [100]
+    np.testing.assert_allclose(first, ae.transform(X[:100]), atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A cluster of two worker processes, as a remote one is talked to."""
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:300], y[:300]
+
+
+def pipeline(**params):
+    ae = AutoencoderTransformer(max_epochs=3, tol=None, random_state=0, **params)
+    return make_pipeline(StandardScaler(), ae, LogisticRegression(max_iter=2000))
+
+
+SEARCHES = {
+    "grid": lambda: GridSearchCV(
+        pipeline(), {"autoencodertransformer__n_components": [2, 4, 8]}, cv=3
+    ),
+    "halving": lambda: HalvingGridSearchCV(
+        pipeline(),
+        {"autoencodertransformer__n_components": [2, 4, 8]},
+        cv=3,
+        random_state=0,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SEARCHES)
+def test_search_on_a_cluster_finds_the_scores_of_one_process(client, digits, kind):
+    alone = SEARCHES[kind]().fit(*digits)
+    with joblib.parallel_config("dask"):
+        spread = SEARCHES[kind]().fit(*digits)
+    for name in ("mean_test_score", "std_test_score"):
+        np.testing.assert_array_equal(spread.cv_results_[name], alone.cv_results_[name])
+    np.testing.assert_array_equal(spread.predict(digits[0]), alone.predict(digits[0]))
+
+
+def test_cross_validation_on_a_cluster_brings_fitted_pipelines_home(client, digits):
+    alone = cross_validate(pipeline(), *digits, cv=3)
+    with joblib.parallel_config("dask"):
+        spread = cross_validate(pipeline(), *digits, cv=3, return_estimator=True)
+    np.testing.assert_array_equal(spread["test_score"], alone["test_score"])
+    assert all(fitted.predict(digits[0]).shape == (300,) for fitted in spread["estimator"])
+
+
+def test_rows_go_to_the_cluster_once(client, digits, monkeypatch):
+    X, y = digits
+    scattered, scatter = [], client.scatter
+
+    def count(data, *args, **kwargs):
+        scattered.append(data)
+        return scatter(data, *args, **kwargs)
+
+    monkeypatch.setattr(client, "scatter", count)
+    with joblib.parallel_config("dask", client=client, scatter=[X, y]):
+        SEARCHES["grid"]().fit(X, y)
+    large = [item for data in scattered for item in (data if isinstance(data, list) else [data])]
+    large = [item for item in large if item.nbytes > X.nbytes / 2]
+    assert len(large) == 1
+    assert large[0] is X
+
+
+def test_search_survives_the_loss_of_a_worker(client, digits):
+    alone = SEARCHES["grid"]().fit(*digits)
+    killed = []
+
+    def kill_one_that_works():
+        deadline = time.monotonic() + 60
+        while not killed and time.monotonic() < deadline:
+            busy = [worker for worker, tasks in client.processing().items() if tasks]
+            if busy:
+                pid = client.run(os.getpid, workers=busy[:1])[busy[0]]
+                os.kill(pid, signal.SIGKILL)
+                killed.append(busy[0])
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=kill_one_that_works)
+    thread.start()
+    splits = list(StratifiedKFold(3).split(*digits))
+    everything = [*digits, *chain.from_iterable(splits)]
+    with joblib.parallel_config("dask", client=client, scatter=everything):
+        spread = SEARCHES["grid"]().set_params(cv=splits).fit(*digits)
+    thread.join()
+    assert killed
+    assert killed[0] not in client.scheduler_info()["workers"]
+    np.testing.assert_array_equal(
+        spread.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+    )
