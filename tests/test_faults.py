@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -154,8 +155,8 @@ def test_a_signal_from_outside_ends_fit_and_leaves_the_model_before():
         ae = AutoencoderTransformer(2, max_epochs=2, tol=None, random_state=0).fit(X)
         before = ae.transform(X)
         ae.set_params(max_epochs=10**9, warm_start=True)
-        print("fitting", flush=True)
         try:
+            print("fitting", flush=True)
             ae.fit(X)
         except KeyboardInterrupt:
             print("interrupted", np.array_equal(ae.transform(X), before), ae.n_iter_)
@@ -164,6 +165,7 @@ def test_a_signal_from_outside_ends_fit_and_leaves_the_model_before():
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
             assert child.stdout.readline() == "fitting\n"
+            time.sleep(0.2)  # so that it mostly is
             child.send_signal(signal.SIGINT)
             assert child.communicate(timeout=60)[0] == "interrupted True 2\n"
             assert child.returncode == 0

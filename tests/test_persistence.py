@@ -150,8 +150,9 @@ def test_other_ways_to_copy_give_back_the_same_predictions(name, how, fitted, tm
 
 def test_a_worker_process_gives_back_the_same_predictions(fitted):
     estimators = [fitted(name) for name in ("mlp", "finetune", "pipeline")]
-    worker = loky.get_reusable_executor(max_workers=1)
-    for estimator, other in zip(estimators, worker.submit(copy.deepcopy, estimators).result()):
+    with loky.ProcessPoolExecutor(max_workers=1) as worker:
+        others = worker.submit(copy.deepcopy, estimators).result()
+    for estimator, other in zip(estimators, others):
         assert_same(estimator, other)
 
 

@@ -94,7 +94,7 @@ def test_transform_of_a_dask_array_is_lazy_and_block_by_block(digits):
 def client():
     """A cluster of two worker processes, as a remote one is talked to."""
     cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     )
     with cluster, Client(cluster) as client:
         yield client
