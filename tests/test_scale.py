@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from itertools import chain
 
 import dask.array as da
 import joblib
@@ -159,8 +158,11 @@ def test_rows_go_to_the_cluster_once(client, digits, monkeypatch):
     assert large[0] is X
 
 
-def test_search_survives_the_loss_of_a_worker(client, digits):
-    alone = SEARCHES["grid"]().fit(*digits)
+@pytest.mark.parametrize("kind", SEARCHES)
+def test_search_survives_the_loss_of_a_worker(client, digits, kind):
+    X, y = digits
+    alone = SEARCHES[kind]().fit(X, y)
+    folds = [(train.tolist(), test.tolist()) for train, test in StratifiedKFold(3).split(X, y)]
     killed = []
 
     def kill_one_that_works():
@@ -173,15 +175,15 @@ def test_search_survives_the_loss_of_a_worker(client, digits):
                 killed.append(busy[0])
             time.sleep(0.01)
 
+    client.amm.stop()  # or it leaves one copy of X and y
     thread = threading.Thread(target=kill_one_that_works)
     thread.start()
-    splits = list(StratifiedKFold(3).split(*digits))
-    everything = [*digits, *chain.from_iterable(splits)]
-    with joblib.parallel_config("dask", client=client, scatter=everything):
-        spread = SEARCHES["grid"]().set_params(cv=splits).fit(*digits)
+    with joblib.parallel_config("dask", client=client, scatter=[X, y]):
+        spread = SEARCHES[kind]().set_params(cv=folds).fit(X, y)
     thread.join()
     assert killed
     assert killed[0] not in client.scheduler_info()["workers"]
     np.testing.assert_array_equal(
         spread.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
     )
+    client.wait_for_workers(2)
