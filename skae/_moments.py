@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import _check_sample_weight
 
+from skae._files import in_file, take
+
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
 
@@ -72,7 +74,7 @@ def spread_of(X, mean, weight):
     It only has to be of the right size, so that a few thousand rows of a long X will do.
     """
     some = sample_of(X, weight)
-    variances = variances_of(X[some], mean, None if weight is None else weight[some])
+    variances = variances_of(take(X, some), mean, None if weight is None else weight[some])
     spread = np.sqrt(variances.mean())
     return spread if spread > 0 else 1.0
 
@@ -96,5 +98,18 @@ def sample_of(X, weight):
 
 
 def blocks_of(X):
-    """Return slices over the rows of X that hold a bounded number of elements."""
-    return gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1]))
+    """Return slices over the rows of X that hold a bounded number of elements.
+
+    Of a large file that is mapped into memory, what has been read is given back.
+    """
+    rows = in_file(X)
+    for block in gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1])):
+        yield block
+        if rows is not None:
+            rows.give_back(block.start, block.stop)
+
+
+def limits_of(X):
+    """Return the smallest and the largest element."""
+    limits = [(X[block].min(), X[block].max()) for block in blocks_of(X)]
+    return min(low for low, _ in limits), max(high for _, high in limits)
