@@ -20,7 +20,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae import _net, _progress, _runtime
+from skae import _autoencoder_net, _net, _progress, _rows, _runtime, _weights
 from skae._codes import dead_codes, name_codes
 from skae._distributed import current_group
 from skae._moments import (
@@ -427,15 +427,15 @@ class AutoencoderTransformer(
             self._check_objective()
             self._check_same_network()
             self._settings = self._resolve_settings(len(X))
-            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+            self.net_ = self._make_net(self.module_, _weights.dtype_of(self.module_))
         else:
             self._start(X, mean, weight)
         self.mean_, self._weight_seen = mean, total
-        rows, valid = _net.make_rows(X, weight, shuffle=True), None
+        rows, valid = _rows.make_rows(X, weight, shuffle=True), None
         if self.early_stopping:
             # Not the net's generator: with the same seed, the same rows are held out again.
             generator = _runtime.make_generator(self._settings["seed"])
-            rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
+            rows, valid = _rows.split_rows(rows, self.validation_fraction, generator)
         if self.pretrain is not None and not continues:
             self._pretrain(rows, valid)
         stopping = self._stopping(rows, self.net_)
@@ -488,7 +488,7 @@ class AutoencoderTransformer(
                 self._check_objective()
                 self._check_same_network()
                 self._follow_settings()
-            rows = _net.make_rows(X, weight)
+            rows = _rows.make_rows(X, weight)
             self._train(rows, None, self._stopping(rows, self.net_, max_epochs=1))
             self._weight_seen += total
             self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
@@ -633,7 +633,7 @@ class AutoencoderTransformer(
                 total             3,590
         """
         check_is_fitted(self)
-        return _net.summarize(self.net_)
+        return _autoencoder_net.summarize(self.net_)
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -712,7 +712,7 @@ class AutoencoderTransformer(
 
     def _set_dtype(self, dtype):
         """Let the fitted network compute in another dtype."""
-        if _net.dtype_of(self.module_) != dtype:
+        if _weights.dtype_of(self.module_) != dtype:
             self.net_ = self._make_net(self.module_, dtype, fallback=True)
 
     def _start(self, X, mean, weight):
@@ -724,7 +724,7 @@ class AutoencoderTransformer(
         self._settings = self._resolve_settings(len(X))
         self.module_ = module = self._build_module()
         self._uses_standard_units = keeps_units(module) and self._may_use_standard_units()
-        _net.check_module(module, X[:2], self.n_components_)
+        _autoencoder_net.check_module(module, X[:2], self.n_components_)
         self.net_ = self._make_net(module, X.dtype)
         if self._uses_standard_units:
             variance = _over_ranks(spread_of(X, mean, weight) ** 2, X, weight)
@@ -835,13 +835,13 @@ class AutoencoderTransformer(
         architecture = self._architecture
         if type(architecture) not in (MLP, Linear, Conv, Recurrent):
             module = self._build_module()
-            _net.set_weights(module, weights)
+            _weights.set_weights(module, weights)
             return module
         build = partial(
             build_module, architecture, self.n_features_in_, self.n_components_, self._latent
         )
         lists = [value for value in vars(architecture).values() if np.ndim(value) == 1]
-        return _net.restore_module(build, weights, n_layers=max(map(len, lists), default=0))
+        return _weights.restore_module(build, weights, n_layers=max(map(len, lists), default=0))
 
     def _make_net(self, module, dtype, fallback=False, **changes):
         """Return a net with the kept settings, but for some changes, around a module."""
@@ -854,7 +854,9 @@ class AutoencoderTransformer(
         }
         device = _runtime.resolve_device(parameters.pop("device"), dtype, fallback)
         objective = {name: parameters.pop(name) for name in ("loss", *OBJECTIVE)}
-        return _net.make_net(module, objective, dtype=dtype, device=device, **parameters)
+        return _autoencoder_net.make_net(
+            module, objective, dtype=dtype, device=device, **parameters
+        )
 
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
@@ -877,7 +879,7 @@ class AutoencoderTransformer(
         changed = {name: getattr(self, name) for name in SETTINGS}
         if not changed.items() <= self._settings.items():
             self._settings = {**self._settings, **changed}
-            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+            self.net_ = self._make_net(self.module_, _weights.dtype_of(self.module_))
 
     def _pretrain(self, rows, valid):
         """Train each layer of the network by itself, on the codes of the layer before."""
@@ -895,7 +897,7 @@ class AutoencoderTransformer(
                     changes.update(corruption=None)
             if level is not levels[-1]:
                 changes.update(penalty=None)
-            net = self._make_net(level, _net.dtype_of(level), **changes)
+            net = self._make_net(level, _weights.dtype_of(level), **changes)
             net.train(rows, valid, self._stopping(rows, net), verbose=self.verbose)
             codes = _runtime.as_tensor(net.apply("encode", _runtime.as_array(rows.X)))
             rows, valid = rows._replace(X=codes), valid and valid._replace(X=codes)
@@ -937,7 +939,7 @@ class AutoencoderTransformer(
         if not is_plane:
             return
         covariance = _over_ranks(self._covariance_of_codes(X, weight), X, weight)
-        self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
+        self.components_, variances = _autoencoder_net.rotate(self.module_, self.mean_, covariance)
         whole = _over_ranks(variances_of(X, self.mean_, weight), X, weight).sum()
         self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
         self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
@@ -974,14 +976,14 @@ class AutoencoderTransformer(
     def __getstate__(self):
         state = super().__getstate__().copy()
         if state.pop("net_", None) is not None:
-            state["module_"] = _net.get_weights(self.module_)
+            state["module_"] = _weights.get_weights(self.module_)
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
             self.module_ = module = self._restore_module(state["module_"])
-            self.net_ = self._make_net(module, _net.dtype_of(module), fallback=True)
+            self.net_ = self._make_net(module, _weights.dtype_of(module), fallback=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skae import _head, _net, _progress, _runtime
+from skae import _head, _net, _progress, _rows, _runtime, _weights
 from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
 from skae._distributed import current_group
 from skae._moments import check_weight, mean_of, spread_of
@@ -326,7 +326,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         if self.early_stopping:
             # Not the net's generator: with the same seed, the same rows are held out again.
             generator = _runtime.make_generator(self._seed)
-            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
+            rows, valid = _rows.split_classes(rows, self.validation_fraction, generator)
         converged = self._train(rows, valid, self.max_epochs, task)
         if task is not None:
             task.end()
@@ -704,7 +704,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
 
     def _renew_net(self):
         """Make a new net, with the kept settings, around the fitted network."""
-        self.net_ = self._make_net(self.module_.head, _net.dtype_of(self.module_))
+        self.net_ = self._make_net(self.module_.head, _weights.dtype_of(self.module_))
         self.module_ = self.net_.module_
 
     def _train(self, rows, valid, max_epochs, task=None):
@@ -736,7 +736,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
     def __getstate__(self):
         state = super().__getstate__().copy()
         if state.pop("net_", None) is not None:
-            state["module_"] = _net.get_weights(self.module_.head)
+            state["module_"] = _weights.get_weights(self.module_.head)
         return state
 
     def __setstate__(self, state):
@@ -745,7 +745,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             # A shallow copy would train the weights of the original.
             self.encoder_ = copy.deepcopy(self.encoder_)
             head = _head.restore_head(self._head, state["module_"])
-            self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
+            self.net_ = self._make_net(head, _weights.dtype_of(head), fallback=True)
             self.module_ = self.net_.module_
 
 
