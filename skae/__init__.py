@@ -22,8 +22,9 @@ else there is, and where:
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 
 Files with a leading underscore are private: ``_autoencoder`` and ``_classifier`` (the
-estimators), ``_autoencoder_net`` and ``_head`` (their nets), ``_net`` (what both are: training with
-skorch), ``_build`` (its optimiser, batches, callbacks), ``_rows`` (batches), ``_weights`` (arrays),
+estimators), ``_training`` (what both do), ``_autoencoder_net`` and ``_head`` (their nets), ``_net``
+(what both are: training with skorch), ``_build`` (its optimiser, batches, callbacks), ``_rows``
+(batches), ``_weights`` (arrays),
 ``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime`` (random
 numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_label_efficiency`` (a
 part of inspection), ``_report`` (results as tables), ``_persistence`` (files), ``_audit`` (what a

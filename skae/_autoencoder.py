@@ -2,7 +2,6 @@
 
 import html
 import warnings
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -20,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae import _autoencoder_net, _net, _progress, _rows, _runtime, _weights
+from skae import _autoencoder_net, _net, _progress, _rows, _runtime, _training, _weights
 from skae._codes import dead_codes, name_codes
 from skae._distributed import current_group
 from skae._moments import (
@@ -273,6 +272,7 @@ class AutoencoderTransformer(
     """
 
     _parameter_constraints: dict = {
+        **_training.CONSTRAINTS,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "architecture": [None, HasMethods("build"), callable],
         "latent": [StrOptions(set(LATENTS))],
@@ -284,21 +284,9 @@ class AutoencoderTransformer(
         "alpha_warmup": [Interval(Integral, 0, None, closed="left")],
         "target_activation": [Interval(Real, 0, 1, closed="neither")],
         "pretrain": [StrOptions({"layerwise"}), None],
-        "optimizer": [str, callable],
-        "lr": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "device": [str],
         "precision": [StrOptions({"full", "bf16"})],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -402,7 +390,7 @@ class AutoencoderTransformer(
             If X, the weights or a parameter break the rules above, or if the loss stops being
             finite. The estimator is then as it was before.
         """
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             converged, some_rows, codes = self._fit(X, y, sample_weight)
         if current_group().rank > 0:  # one process speaks for all
             return self
@@ -427,7 +415,7 @@ class AutoencoderTransformer(
             self._check_objective()
             self._check_same_network()
             self._settings = self._resolve_settings(len(X))
-            self.net_ = self._make_net(self.module_, _weights.dtype_of(self.module_))
+            self._renew_net()
         else:
             self._start(X, mean, weight)
         self.mean_, self._weight_seen = mean, total
@@ -477,7 +465,7 @@ class AutoencoderTransformer(
         ValueError
             As ``fit`` does.
         """
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             first = not hasattr(self, "net_")
             X, weight, total = self._check_training_rows(X, sample_weight, reset=first)
             mean = _over_ranks(mean_of(X, weight), X, weight)
@@ -487,7 +475,7 @@ class AutoencoderTransformer(
             else:
                 self._check_objective()
                 self._check_same_network()
-                self._follow_settings()
+                _training.follow_settings(self, SETTINGS)
             rows = _rows.make_rows(X, weight)
             self._train(rows, None, self._stopping(rows, self.net_, max_epochs=1))
             self._weight_seen += total
@@ -860,26 +848,24 @@ class AutoencoderTransformer(
 
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
-        for name, now, fitted in (
-            ("n_components", self._resolve_n_components(), self.n_components_),
-            ("architecture", self._resolve_architecture(), self._architecture),
-            ("latent", self.latent, self._latent),
-            ("loss", self.loss, self._loss),
-        ):
-            if _identity(now) != _identity(fitted):
-                raise ValueError(
-                    f"The fitted network has {name}={fitted!r}, but {name} is {now!r} now, and "
-                    "training goes on with that network. Use fit with warm_start=False to train "
-                    "a new one."
-                )
+        asked = {
+            "n_components": self._resolve_n_components(),
+            "architecture": self._resolve_architecture(),
+            "latent": self.latent,
+            "loss": self.loss,
+        }
+        fitted = {
+            "n_components": self.n_components_,
+            "architecture": self._architecture,
+            "latent": self._latent,
+            "loss": self._loss,
+        }
+        _training.check_same_network(asked, fitted)
         self._loss = self.loss
 
-    def _follow_settings(self):
-        """Make a new net around the fitted network if settings of training have changed."""
-        changed = {name: getattr(self, name) for name in SETTINGS}
-        if not changed.items() <= self._settings.items():
-            self._settings = {**self._settings, **changed}
-            self.net_ = self._make_net(self.module_, _weights.dtype_of(self.module_))
+    def _renew_net(self):
+        """Make a new net, with the kept settings, around the fitted network."""
+        self.net_ = self._make_net(self.module_, _weights.dtype_of(self.module_))
 
     def _pretrain(self, rows, valid):
         """Train each layer of the network by itself, on the codes of the layer before."""
@@ -909,20 +895,14 @@ class AutoencoderTransformer(
 
     def _train(self, rows, valid, stopping, task=None):
         """Train the net on rows and note how the losses went."""
-        net = self.net_
-        first = len(net.history)
+        net, first = self.net_, len(self.net_.history)
         converged = net.train(rows, valid, stopping, self.verbose, task)
-        curve = net.history[first:, "train_loss"]
-        self.loss_curve_ = monitored = np.append(self.loss_curve_, curve)
-        self.n_iter_ = len(self.loss_curve_)
-        if valid is not None or self.validation_curve_ is not None:
-            before = self.validation_curve_
-            before = np.full(self.n_iter_ - len(curve), np.nan) if before is None else before
-            curve = net.history[first:, "valid_loss"] if valid else np.full(len(curve), np.nan)
-            self.validation_curve_ = monitored = np.append(before, curve)
+        _training.note_losses(self, first, validates=valid is not None)
+        monitored = self.loss_curve_ if self.validation_curve_ is None else self.validation_curve_
+        n_epochs = len(net.history) - first
         # As weights are kept: losses before alpha had its size are comparable with no others.
-        n_lighter = max(0, min(self.alpha_warmup - first, len(curve) - 1))
-        comparable = monitored[len(monitored) - len(curve) + n_lighter :]
+        n_lighter = max(0, min(self.alpha_warmup - first, n_epochs - 1))
+        comparable = monitored[len(monitored) - n_epochs + n_lighter :]
         if self.alpha_warmup == 0 or first > self.alpha_warmup or np.isnan(comparable).all():
             comparable = np.append(comparable, self.best_loss_)
         self.best_loss_ = float(np.fmin.reduce(comparable))
@@ -991,38 +971,6 @@ class AutoencoderTransformer(
         return tags
 
 
-def _identity(value):
-    """Return what two parameters must share to mean the same network."""
-    if isinstance(value, Architecture):
-        parameters = value.get_params().items()
-        return type(value), {
-            name: tuple(item) if isinstance(item, (list, np.ndarray)) else item
-            for name, item in parameters
-        }
-    if callable(value):  # copies of a callable are not equal, so its name has to do
-        return getattr(value, "__qualname__", type(value))
-    return value
-
-
 def _over_ranks(mean, X, weight):
     """Return the mean over the rows of all ranks, from that over the rows of this one."""
     return current_group().average(mean, len(X) if weight is None else weight.sum())
-
-
-@contextmanager
-def _unchanged_on_error(estimator):
-    """Give an estimator its attributes and weights back if the enclosed block raises anything.
-
-    The block may compute gradients, whether or not its caller does.
-    """
-    with _runtime.gradients():
-        before = vars(estimator).copy()
-        restore_net = before["net_"].remember() if "net_" in before else None
-        try:
-            yield
-        except BaseException:
-            vars(estimator).clear()
-            vars(estimator).update(before)
-            if restore_net is not None:
-                restore_net()
-            raise

@@ -30,8 +30,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skae import _head, _net, _progress, _rows, _runtime, _weights
-from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
+from skae import _head, _net, _progress, _rows, _runtime, _training, _weights
+from skae._autoencoder import AutoencoderTransformer
 from skae._distributed import current_group
 from skae._moments import check_weight, mean_of, spread_of
 from skae.architectures import _check_counts
@@ -173,25 +173,14 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
     """
 
     _parameter_constraints: dict = {
+        **_training.CONSTRAINTS,
         "encoder": [None, HasMethods(["fit", "transform"])],
         "strategy": [StrOptions({"finetune", "frozen", "scratch"})],
         "hidden_layer_sizes": ["array-like"],
         "activation": [str],
-        "lr": [Interval(Real, 0, None, closed="neither")],
         "encoder_lr": [Interval(Real, 0, None, closed="neither"), None],
-        "optimizer": [str, callable],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean", StrOptions(set(_head.MONITORED))],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "device": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -292,7 +281,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         starts = not (self.warm_start and hasattr(self, "net_"))
         if X_unlabeled is not None and self.strategy != "scratch" and starts:
             self._warn_of_unused_rows()
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             converged = self._fit(X, y, sample_weight, X_unlabeled, starts)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
@@ -370,7 +359,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             y has a label that is not among them, or for ``class_weight="balanced"``, which
             needs to see all labels. The estimator is then as it was before.
         """
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             first = not hasattr(self, "net_")
             if self.class_weight == "balanced":
                 raise ValueError(
@@ -384,7 +373,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 self._start(rows, X, weight)
             else:
                 self._check_same_network()
-                self._follow_settings()
+                _training.follow_settings(self, SETTINGS)
             y = self._number_labels(y)
             inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
             if first:
@@ -682,25 +671,9 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 "training goes on with that network. Use fit with warm_start=False to train a new "
                 "one."
             )
-        for name, fitted in (
-            ("strategy", self._strategy),
-            ("hidden_layer_sizes", self._head["hidden_layer_sizes"]),
-            ("activation", self._head["activation"]),
-        ):
-            now = getattr(self, name)
-            if (now if isinstance(now, str) else tuple(now)) != fitted:
-                raise ValueError(
-                    f"The fitted network has {name}={fitted!r}, but {name} is {now!r} now, and "
-                    "training goes on with that network. Use fit with warm_start=False to train "
-                    "a new one."
-                )
-
-    def _follow_settings(self):
-        """Make a new net around the fitted network if settings of training have changed."""
-        changed = {name: getattr(self, name) for name in SETTINGS}
-        if not changed.items() <= self._settings.items():
-            self._settings = {**self._settings, **changed}
-            self._renew_net()
+        names = ("strategy", "hidden_layer_sizes", "activation")
+        asked = {name: getattr(self, name) for name in names}
+        _training.check_same_network(asked, {"strategy": self._strategy, **self._head})
 
     def _renew_net(self):
         """Make a new net, with the kept settings, around the fitted network."""
@@ -717,21 +690,8 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         converged = net.train(rows, valid, stopping, self.verbose, part)
         if part is not None:
             part.end()
-        self.loss_curve_ = np.append(self.loss_curve_, net.history[first:, "train_loss"])
-        self.n_iter_ = len(self.loss_curve_)
-        if valid is not None or self.validation_curve_ is not None:
-            curve = net.history[first:, net.monitored] if valid else []
-            self._note_validation(np.array(curve))
+        _training.note_losses(self, first, validates=valid is not None)
         return converged
-
-    def _note_validation(self, curve):
-        """Lengthen the validation curve to that of the loss; nan where nothing was held out."""
-        if self._settings["judge"] == "accuracy":
-            curve = 1 - curve
-        before = np.empty(0) if self.validation_curve_ is None else self.validation_curve_
-        self.validation_curve_ = np.full(self.n_iter_, np.nan)
-        self.validation_curve_[: len(before)] = before
-        self.validation_curve_[self.n_iter_ - len(curve) :] = curve
 
     def __getstate__(self):
         state = super().__getstate__().copy()

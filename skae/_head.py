@@ -53,6 +53,11 @@ class ClassifierNet(Net):
         """What is recorded for held-out rows and judged by."""
         return MONITORED[self.judge]
 
+    def validation_curve(self, first):
+        """Return what held-out rows were judged by in each epoch from one on."""
+        curve = super().validation_curve(first)
+        return 1 - curve if self.judge == "accuracy" else curve
+
     def train_step(self, batch, **fit_params):
         """Take one step of the optimiser."""
 

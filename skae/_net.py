@@ -173,6 +173,10 @@ class Net(NeuralNet):
             self.module_.load_state_dict(best_weights)
         return converged
 
+    def validation_curve(self, first):
+        """Return what held-out rows were judged by in each epoch from one on."""
+        return np.array(self.history[first:, self.monitored])
+
     def _place(self, rows):
         """Return rows where batches are best taken from: on the device, if they fit."""
         rows = rows._replace(counts=tuple(self.group_.gather(len(rows.index))))
