@@ -137,6 +137,7 @@ def test_a_gpu_learns_what_the_cpu_learns(monkeypatch, name, whole):
 
 
 @needs_cuda
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 @pytest.mark.parametrize("precision", ["full", "bf16"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_kind_of_network_trains_on_a_gpu_without_waiting(name, precision):
