@@ -12,14 +12,19 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
-    clone,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae import _autoencoder_net, _net, _progress, _rows, _runtime, _training, _weights
+from skae import _autoencoder_net, _linear, _net, _progress, _rows, _runtime, _training, _weights
+from skae._choices import (
+    check_objective,
+    may_use_standard_units,
+    resolve_architecture,
+    resolve_n_components,
+)
 from skae._codes import dead_codes, name_codes
 from skae._distributed import current_group
 from skae._moments import (
@@ -28,14 +33,15 @@ from skae._moments import (
     check_weight,
     mean_of,
     n_directions,
+    over_ranks,
     rounding_of,
     sample_of,
     spread_of,
     variances_of,
 )
-from skae.architectures import MLP, Architecture, Conv, Linear, Recurrent, build_module
-from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
-from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
+from skae.architectures import MLP, Conv, Linear, Recurrent, build_module
+from skae.losses import CORRUPTIONS
+from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units
 
 __all__ = ["AutoencoderTransformer"]
 
@@ -410,9 +416,9 @@ class AutoencoderTransformer(
         """Return whether training ended by itself, and some of the rows with their codes."""
         continues = self.warm_start and hasattr(self, "net_")
         X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
-        mean = _over_ranks(mean_of(X, weight), X, weight)
+        mean = over_ranks(mean_of(X, weight), X, weight)
         if continues:
-            self._check_objective()
+            check_objective(self)
             self._check_same_network()
             self._settings = self._resolve_settings(len(X))
             self._renew_net()
@@ -468,12 +474,12 @@ class AutoencoderTransformer(
         with _training.unchanged_on_error(self):
             first = not hasattr(self, "net_")
             X, weight, total = self._check_training_rows(X, sample_weight, reset=first)
-            mean = _over_ranks(mean_of(X, weight), X, weight)
+            mean = over_ranks(mean_of(X, weight), X, weight)
             if first:
                 self._start(X, mean, weight)
                 self.mean_, self._weight_seen = mean, 0.0
             else:
-                self._check_objective()
+                check_objective(self)
                 self._check_same_network()
                 _training.follow_settings(self, SETTINGS)
             rows = _rows.make_rows(X, weight)
@@ -705,73 +711,21 @@ class AutoencoderTransformer(
 
     def _start(self, X, mean, weight):
         """Build a network with fresh weights, and the net that trains it."""
-        self._check_objective()
-        self.n_components_ = self._resolve_n_components()
-        self._architecture, self._loss = self._resolve_architecture(), self.loss
+        check_objective(self)
+        self.n_components_ = resolve_n_components(self)
+        self._architecture, self._loss = resolve_architecture(self), self.loss
         self._latent = self.latent
         self._settings = self._resolve_settings(len(X))
         self.module_ = module = self._build_module()
-        self._uses_standard_units = keeps_units(module) and self._may_use_standard_units()
+        self._uses_standard_units = keeps_units(module) and may_use_standard_units(
+            self._architecture, self._loss
+        )
         _autoencoder_net.check_module(module, X[:2], self.n_components_)
         self.net_ = self._make_net(module, X.dtype)
         if self._uses_standard_units:
-            variance = _over_ranks(spread_of(X, mean, weight) ** 2, X, weight)
+            variance = over_ranks(spread_of(X, mean, weight) ** 2, X, weight)
             module.use_units(mean, np.sqrt(variance))
         self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan
-
-    def _check_objective(self):
-        """Raise an error if what is to be minimised is not known or does not go together."""
-        if isinstance(self.loss, str):
-            look_up("loss", self.loss, LOSSES)
-        elif isinstance(self.loss, type):
-            raise ValueError(
-                f"loss={self.loss.__name__} is a class; pass an instance, such as "
-                f"{self.loss.__name__}(reduction='none')."
-            )
-        if self.corruption in ("masking", "salt_pepper") and self.corruption_level > 1:
-            raise ValueError(
-                f"corruption_level={self.corruption_level} is a probability for "
-                f"corruption={self.corruption!r}: use a value in [0, 1]."
-            )
-        if self.corruption is not None and self._parameter("padding_value") is not None:
-            raise ValueError(
-                "corruption would hide which steps are padding: use corruption=None, or "
-                "padding_value=None in the architecture."
-            )
-        if self.penalty is not None and self.latent == "gaussian":
-            raise ValueError(
-                f"penalty={self.penalty!r} does not go with latent='gaussian', whose own "
-                "penalty alpha weighs: use penalty=None."
-            )
-        latent_activation = self._parameter("latent_activation", "identity")
-        if self.latent == "gaussian" and latent_activation not in (None, "identity"):
-            raise ValueError(
-                f"latent_activation={latent_activation!r} would bound the variances that "
-                "latent='gaussian' learns: set latent_activation='identity' in the architecture."
-            )
-        if self.penalty == "contractive" and self._parameter("norm") == "batch":
-            raise ValueError(
-                "penalty='contractive' is about each row by itself, but norm='batch' mixes the "
-                "rows of a batch: use norm='layer' or None."
-            )
-        if self.penalty == "kl" and latent_activation not in (None, "sigmoid"):
-            raise ValueError(
-                "penalty='kl' needs codes in (0, 1): set latent_activation='sigmoid' in the "
-                "architecture, as in MLP(latent_activation='sigmoid')."
-            )
-
-    def _parameter(self, name, default=None):
-        """Return a parameter of the architecture, a default if it has no such, None of others."""
-        architecture = MLP() if self.architecture is None else self.architecture
-        if not isinstance(architecture, Architecture):
-            return None
-        return getattr(architecture, name, default)
-
-    def _resolve_n_components(self):
-        """Return the number of codes asked for."""
-        if self.n_components == "auto":
-            return max(2 if self.latent == "sphere" else 1, min(32, self.n_features_in_ // 2))
-        return int(self.n_components)
 
     def _resolve_settings(self, n_rows):
         """Return how to train, as it will be kept: a copy of the estimator trains like this."""
@@ -781,32 +735,6 @@ class AutoencoderTransformer(
             "n_rows": sum(group.gather(n_rows)),
             **{name: getattr(self, name) for name in SETTINGS},
         }
-
-    def _resolve_architecture(self):
-        """Return what is asked for as it will be kept: changes of parameters do not reach it."""
-        architecture = MLP() if self.architecture is None else self.architecture
-        if not isinstance(architecture, Architecture):
-            return architecture
-        architecture = clone(architecture)
-        output = architecture.get_params().get("output_activation")
-        if self.loss == "bce" and output is not None:
-            if output != "sigmoid":
-                raise ValueError(
-                    f"output_activation={output!r} does not give probabilities, which loss='bce' "
-                    "needs: use output_activation='sigmoid' or None."
-                )
-            architecture.set_params(output_activation=None)  # the loss takes logits
-        return architecture
-
-    def _may_use_standard_units(self):
-        """Tell whether the output is free to be moved and scaled, and the loss with it."""
-        architecture = self._architecture
-        return (
-            isinstance(architecture, Architecture)
-            and architecture.get_params().get("output_activation") in (None, "identity")
-            and isinstance(self._loss, str)
-            and self._loss in SCALE_POWER
-        )
 
     def _build_module(self):
         """Build the network from the kept architecture; all it draws comes from the kept seed."""
@@ -849,8 +777,8 @@ class AutoencoderTransformer(
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
         asked = {
-            "n_components": self._resolve_n_components(),
-            "architecture": self._resolve_architecture(),
+            "n_components": resolve_n_components(self),
+            "architecture": resolve_architecture(self),
             "latent": self.latent,
             "loss": self.loss,
         }
@@ -918,21 +846,9 @@ class AutoencoderTransformer(
             return
         if not is_plane:
             return
-        covariance = _over_ranks(self._covariance_of_codes(X, weight), X, weight)
-        self.components_, variances = _autoencoder_net.rotate(self.module_, self.mean_, covariance)
-        whole = _over_ranks(variances_of(X, self.mean_, weight), X, weight).sum()
-        self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
-        self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
-
-    def _covariance_of_codes(self, X, weight):
-        """Return the weighted covariance of the codes around those of the mean row."""
-        # In the dtype of X, since not every device has float64.
-        center = self.net_.apply("encode", self.mean_[np.newaxis].astype(X.dtype))
-        covariance = np.zeros((self.n_components_, self.n_components_))
-        for block in blocks_of(X):
-            codes = self.net_.apply("encode", X[block]).astype(np.float64) - center
-            covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
-        return covariance / (len(X) if weight is None else weight.sum())
+        axes = _linear.find_principal_axes(self.net_, self.mean_, X, weight, total)
+        self.components_, variances, self.explained_variance_ratio_ = axes
+        self.explained_variance_ = variances
 
     def _warn_of_dead_codes(self, X, codes):
         """Warn if codes are the same for all rows, although the rows have use for them."""
@@ -969,8 +885,3 @@ class AutoencoderTransformer(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _over_ranks(mean, X, weight):
-    """Return the mean over the rows of all ranks, from that over the rows of this one."""
-    return current_group().average(mean, len(X) if weight is None else weight.sum())

@@ -10,7 +10,7 @@ from skae._backprop import Backprop, is_plain
 from skae._build import initialize_net, is_lbfgs
 from skae._net import Net, weighted_rows
 from skae._objective import Objective
-from skae._runtime import as_tensor, few_threads, make_generator, seeded
+from skae._runtime import as_tensor, make_generator, seeded
 from skae._weights import TORCH_DTYPES
 from skae.losses import SCALE_POWER
 from skae.modules import keeps_units
@@ -206,26 +206,3 @@ def summarize(net):
         )
         for row in rows
     )
-
-
-def rotate(module, mean, covariance):
-    """Turn the codes of a linear autoencoder into scores on principal axes.
-
-    Parameters
-    ----------
-    module : skae.modules.LinearAutoencoder
-        The network; it is changed in place.
-    mean : ndarray of shape (n_features,)
-        The row that gets the codes 0.
-    covariance : ndarray of shape (n_components, n_components)
-        Of the codes around those of the mean.
-
-    Returns
-    -------
-    components : ndarray of shape (n_components, n_features)
-        The axes, in float64.
-    variances : ndarray of shape (n_components,)
-        Of the reconstructions along them.
-    """
-    with few_threads(n_products=module.shift.numel(), n_rows=len(covariance)):
-        return tuple(values.numpy() for values in module.rotate(mean, covariance))
