@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import _check_sample_weight
 
+from skae._distributed import current_group
+
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
 
@@ -37,6 +39,11 @@ def mean_of(X, weight):
         with np.errstate(over="ignore"):
             total += rows.sum(axis=0, dtype=np.float64)
     return total / (len(X) if weight is None else weight.sum())
+
+
+def over_ranks(mean, X, weight):
+    """Return the mean over the rows of all ranks, from that over the rows of this one."""
+    return current_group().average(mean, len(X) if weight is None else weight.sum())
 
 
 def variances_of(X, mean, weight):

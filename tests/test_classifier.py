@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _head, _net
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _head, _rows, _weights
 from skae.architectures import MLP, Conv, Linear
 
 STRATEGIES = ["finetune", "frozen", "scratch"]
@@ -44,7 +44,7 @@ def quick(given=None, **params):
 
 def weights_of(estimator):
     """A copy of the weights and buffers of an estimator's network."""
-    return copy.deepcopy(_net.get_weights(estimator.module_))
+    return copy.deepcopy(_weights.get_weights(estimator.module_))
 
 
 def assert_same_weights(found, expected):
@@ -265,7 +265,7 @@ def test_early_stopping_keeps_what_was_best_on_held_out_rows(strategy, judge):
     clf = quick(strategy=strategy, early_stopping=judge, **params).fit(X, noisy)
     assert clf.n_iter_ == len(clf.loss_curve_) == len(clf.validation_curve_) < 200
     generator = torch.Generator().manual_seed(0)
-    _, valid = _net.split_classes(_head.make_labelled_rows(X, noisy, None), 0.3, generator)
+    _, valid = _rows.split_classes(_head.make_labelled_rows(X, noisy, None), 0.3, generator)
     rows = valid.index.numpy()
     assert len(rows) == 27
     if judge == "accuracy":
@@ -281,7 +281,7 @@ def test_early_stopping_keeps_what_was_best_on_held_out_rows(strategy, judge):
 def test_the_split_is_in_proportion_and_leaves_each_class_to_train_on(sizes, fraction):
     labels = np.random.RandomState(0).permutation(np.repeat(range(len(sizes)), sizes))
     rows = _head.make_labelled_rows(np.zeros((len(labels), 1)), labels, None)
-    train, valid = _net.split_classes(rows, fraction, torch.Generator().manual_seed(0))
+    train, valid = _rows.split_classes(rows, fraction, torch.Generator().manual_seed(0))
     together = torch.cat([train.index, valid.index]).sort().values
     assert torch.equal(together, torch.arange(len(labels)))
     assert set(labels[train.index.numpy()]) == set(labels)
@@ -468,7 +468,7 @@ def test_dtypes_follow_the_rows(strategy, fitted, given):
     assert {values.dtype for values in probabilities} == {np.dtype(np.float64)}
     np.testing.assert_allclose(*probabilities, atol=1e-5)
     assert ae.net_.module_ is ae.module_
-    assert _net.dtype_of(ae.module_) == fitted
+    assert _weights.dtype_of(ae.module_) == fitted
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -222,11 +222,11 @@ def test_corruption_sleeps_outside_training():
 
 @pytest.mark.parametrize("corruption", ["gaussian", "masking", "salt_pepper"])
 def test_corruption_goes_the_fast_way_to_the_same_weights(corruption, monkeypatch):
-    from skae import _net
+    from skae import _autoencoder_net
 
     X = DIGITS.astype(np.float64)
     fast = make(corruption=corruption).fit(X)
-    monkeypatch.setattr(_net, "is_plain", lambda module, loss: False)
+    monkeypatch.setattr(_autoencoder_net, "is_plain", lambda module, loss: False)
     slow = make(corruption=corruption).fit(X)
     np.testing.assert_allclose(fast.transform(X), slow.transform(X), rtol=1e-6, atol=1e-9)
 
