@@ -21,12 +21,15 @@ else there is, and where:
 ``skae.datasets``
     MNIST, Fashion-MNIST, CIFAR-10, points around a bent plane.
 
-Files with a leading underscore are private: ``_autoencoder`` and ``_classifier`` (the
-estimators), ``_net`` (training with skorch), ``_head`` (the same for classifiers),
-``_objective`` (what a step minimises), ``_backprop`` (the fast path), ``_runtime`` (random
-numbers, threads, devices), ``_codes`` (what an array of codes tells), ``_label_efficiency`` (a
-part of inspection), ``_report`` (results as tables), ``_persistence`` (files), ``_audit`` (what a
-file may hold), ``_plot_base`` and the other ``_plot_*`` (the parts of plotting).
+Files with a leading underscore are private. The estimators: ``_autoencoder``, ``_choices`` (what
+its parameters ask for) and ``_linear`` (PCA's axes), ``_classifier`` with ``_encoders`` and
+``_labels``, ``_training`` (what both do). Their nets: ``_autoencoder_net`` and ``_head``, ``_net``
+(what both are: training with skorch), ``_build`` (optimiser, batches, callbacks), ``_rows``
+(batches), ``_weights`` (as arrays), ``_objective`` (what a step minimises), ``_backprop`` (the fast
+path), ``_runtime`` (random numbers, threads, devices). Others: ``_codes`` (what an array of codes
+tells), ``_label_efficiency`` (a part of inspection), ``_report`` (results as tables),
+``_persistence`` (files), ``_audit`` (what a file may hold), ``_plot_base`` and the other
+``_plot_*`` (the parts of plotting).
 """
 
 from skae._autoencoder import AutoencoderTransformer

@@ -2,7 +2,6 @@
 
 import html
 import warnings
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
@@ -13,30 +12,39 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
-    clone,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skae import _net, _progress, _runtime
+from skae import _autoencoder_net, _linear, _net, _progress, _rows, _runtime, _training, _weights
+from skae._choices import (
+    check_objective,
+    may_use_standard_units,
+    resolve_architecture,
+    resolve_n_components,
+)
 from skae._codes import dead_codes, name_codes
 from skae._distributed import current_group
+from skae._files import take
 from skae._moments import (
     blocks_of,
     check_no_overflow,
+    check_rows,
     check_weight,
+    limits_of,
     mean_of,
     n_directions,
+    over_ranks,
     rounding_of,
     sample_of,
     spread_of,
     variances_of,
 )
-from skae.architectures import MLP, Architecture, Conv, Linear, Recurrent, build_module
-from skae.losses import CORRUPTIONS, LOSSES, SCALE_POWER
-from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units, look_up
+from skae.architectures import MLP, Conv, Linear, Recurrent, build_module
+from skae.losses import CORRUPTIONS
+from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units
 
 __all__ = ["AutoencoderTransformer"]
 
@@ -273,6 +281,7 @@ class AutoencoderTransformer(
     """
 
     _parameter_constraints: dict = {
+        **_training.CONSTRAINTS,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "architecture": [None, HasMethods("build"), callable],
         "latent": [StrOptions(set(LATENTS))],
@@ -284,21 +293,9 @@ class AutoencoderTransformer(
         "alpha_warmup": [Interval(Integral, 0, None, closed="left")],
         "target_activation": [Interval(Real, 0, 1, closed="neither")],
         "pretrain": [StrOptions({"layerwise"}), None],
-        "optimizer": [str, callable],
-        "lr": [Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "device": [str],
         "precision": [StrOptions({"full", "bf16"})],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -402,7 +399,7 @@ class AutoencoderTransformer(
             If X, the weights or a parameter break the rules above, or if the loss stops being
             finite. The estimator is then as it was before.
         """
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             converged, some_rows, codes = self._fit(X, y, sample_weight)
         if current_group().rank > 0:  # one process speaks for all
             return self
@@ -422,20 +419,20 @@ class AutoencoderTransformer(
         """Return whether training ended by itself, and some of the rows with their codes."""
         continues = self.warm_start and hasattr(self, "net_")
         X, weight, total = self._check_training_rows(X, sample_weight, reset=not continues)
-        mean = _over_ranks(mean_of(X, weight), X, weight)
+        mean = over_ranks(mean_of(X, weight), X, weight)
         if continues:
-            self._check_objective()
+            check_objective(self)
             self._check_same_network()
             self._settings = self._resolve_settings(len(X))
-            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+            self._renew_net()
         else:
             self._start(X, mean, weight)
         self.mean_, self._weight_seen = mean, total
-        rows, valid = _net.make_rows(X, weight, shuffle=True), None
+        rows, valid = _rows.make_rows(X, weight, shuffle=True), None
         if self.early_stopping:
             # Not the net's generator: with the same seed, the same rows are held out again.
             generator = _runtime.make_generator(self._settings["seed"])
-            rows, valid = _net.split_rows(rows, self.validation_fraction, generator)
+            rows, valid = _rows.split_rows(rows, self.validation_fraction, generator)
         if self.pretrain is not None and not continues:
             self._pretrain(rows, valid)
         stopping = self._stopping(rows, self.net_)
@@ -444,7 +441,7 @@ class AutoencoderTransformer(
         self._find_principal_axes(X, weight, total)
         if task is not None:
             task.end()
-        some_rows = X[sample_of(X, weight)]
+        some_rows = take(X, sample_of(X, weight))
         return converged, some_rows, self.net_.apply("encode", some_rows)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -477,18 +474,18 @@ class AutoencoderTransformer(
         ValueError
             As ``fit`` does.
         """
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             first = not hasattr(self, "net_")
             X, weight, total = self._check_training_rows(X, sample_weight, reset=first)
-            mean = _over_ranks(mean_of(X, weight), X, weight)
+            mean = over_ranks(mean_of(X, weight), X, weight)
             if first:
                 self._start(X, mean, weight)
                 self.mean_, self._weight_seen = mean, 0.0
             else:
-                self._check_objective()
+                check_objective(self)
                 self._check_same_network()
-                self._follow_settings()
-            rows = _net.make_rows(X, weight)
+                _training.follow_settings(self, SETTINGS)
+            rows = _rows.make_rows(X, weight)
             self._train(rows, None, self._stopping(rows, self.net_, max_epochs=1))
             self._weight_seen += total
             self.mean_ = self.mean_ + (mean - self.mean_) * (total / self._weight_seen)
@@ -633,7 +630,7 @@ class AutoencoderTransformer(
                 total             3,590
         """
         check_is_fitted(self)
-        return _net.summarize(self.net_)
+        return _autoencoder_net.summarize(self.net_)
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -662,7 +659,7 @@ class AutoencoderTransformer(
     def _check_rows(self, X, reset=False):
         """Return X as a C-contiguous array of float32 or float64 with the right columns."""
         X = self._flatten(X)
-        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=reset)
+        return check_rows(self, X, reset)
 
     def _flatten(self, X):
         """Return images or sequences of the architecture's ``input_shape`` as rows."""
@@ -695,11 +692,13 @@ class AutoencoderTransformer(
                 f"precision='bf16' needs float32 rows and X is {X.dtype}: pass "
                 "X.astype('float32'), or use precision='full'."
             )
-        if self.loss == "bce" and (X.min() < -1e-6 or X.max() > 1 + 1e-6):  # MinMaxScaler rounds
-            raise ValueError(
-                f"loss='bce' needs X in [0, 1], got values from {X.min():.6g} to {X.max():.6g}. "
-                "Scale X with MinMaxScaler, or use loss='mse'."
-            )
+        if self.loss == "bce":
+            low, high = limits_of(X)
+            if low < -1e-6 or high > 1 + 1e-6:  # MinMaxScaler rounds
+                raise ValueError(
+                    f"loss='bce' needs X in [0, 1], got values from {low:.6g} to {high:.6g}. "
+                    "Scale X with MinMaxScaler, or use loss='mse'."
+                )
         return X, None if sample_weight is None else check_weight(sample_weight, X)
 
     def _start_untrained(self, X, sample_weight=None):
@@ -712,78 +711,26 @@ class AutoencoderTransformer(
 
     def _set_dtype(self, dtype):
         """Let the fitted network compute in another dtype."""
-        if _net.dtype_of(self.module_) != dtype:
+        if _weights.dtype_of(self.module_) != dtype:
             self.net_ = self._make_net(self.module_, dtype, fallback=True)
 
     def _start(self, X, mean, weight):
         """Build a network with fresh weights, and the net that trains it."""
-        self._check_objective()
-        self.n_components_ = self._resolve_n_components()
-        self._architecture, self._loss = self._resolve_architecture(), self.loss
+        check_objective(self)
+        self.n_components_ = resolve_n_components(self)
+        self._architecture, self._loss = resolve_architecture(self), self.loss
         self._latent = self.latent
         self._settings = self._resolve_settings(len(X))
         self.module_ = module = self._build_module()
-        self._uses_standard_units = keeps_units(module) and self._may_use_standard_units()
-        _net.check_module(module, X[:2], self.n_components_)
+        self._uses_standard_units = keeps_units(module) and may_use_standard_units(
+            self._architecture, self._loss
+        )
+        _autoencoder_net.check_module(module, X[:2], self.n_components_)
         self.net_ = self._make_net(module, X.dtype)
         if self._uses_standard_units:
-            variance = _over_ranks(spread_of(X, mean, weight) ** 2, X, weight)
+            variance = over_ranks(spread_of(X, mean, weight) ** 2, X, weight)
             module.use_units(mean, np.sqrt(variance))
         self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan
-
-    def _check_objective(self):
-        """Raise an error if what is to be minimised is not known or does not go together."""
-        if isinstance(self.loss, str):
-            look_up("loss", self.loss, LOSSES)
-        elif isinstance(self.loss, type):
-            raise ValueError(
-                f"loss={self.loss.__name__} is a class; pass an instance, such as "
-                f"{self.loss.__name__}(reduction='none')."
-            )
-        if self.corruption in ("masking", "salt_pepper") and self.corruption_level > 1:
-            raise ValueError(
-                f"corruption_level={self.corruption_level} is a probability for "
-                f"corruption={self.corruption!r}: use a value in [0, 1]."
-            )
-        if self.corruption is not None and self._parameter("padding_value") is not None:
-            raise ValueError(
-                "corruption would hide which steps are padding: use corruption=None, or "
-                "padding_value=None in the architecture."
-            )
-        if self.penalty is not None and self.latent == "gaussian":
-            raise ValueError(
-                f"penalty={self.penalty!r} does not go with latent='gaussian', whose own "
-                "penalty alpha weighs: use penalty=None."
-            )
-        latent_activation = self._parameter("latent_activation", "identity")
-        if self.latent == "gaussian" and latent_activation not in (None, "identity"):
-            raise ValueError(
-                f"latent_activation={latent_activation!r} would bound the variances that "
-                "latent='gaussian' learns: set latent_activation='identity' in the architecture."
-            )
-        if self.penalty == "contractive" and self._parameter("norm") == "batch":
-            raise ValueError(
-                "penalty='contractive' is about each row by itself, but norm='batch' mixes the "
-                "rows of a batch: use norm='layer' or None."
-            )
-        if self.penalty == "kl" and latent_activation not in (None, "sigmoid"):
-            raise ValueError(
-                "penalty='kl' needs codes in (0, 1): set latent_activation='sigmoid' in the "
-                "architecture, as in MLP(latent_activation='sigmoid')."
-            )
-
-    def _parameter(self, name, default=None):
-        """Return a parameter of the architecture, a default if it has no such, None of others."""
-        architecture = MLP() if self.architecture is None else self.architecture
-        if not isinstance(architecture, Architecture):
-            return None
-        return getattr(architecture, name, default)
-
-    def _resolve_n_components(self):
-        """Return the number of codes asked for."""
-        if self.n_components == "auto":
-            return max(2 if self.latent == "sphere" else 1, min(32, self.n_features_in_ // 2))
-        return int(self.n_components)
 
     def _resolve_settings(self, n_rows):
         """Return how to train, as it will be kept: a copy of the estimator trains like this."""
@@ -793,32 +740,6 @@ class AutoencoderTransformer(
             "n_rows": sum(group.gather(n_rows)),
             **{name: getattr(self, name) for name in SETTINGS},
         }
-
-    def _resolve_architecture(self):
-        """Return what is asked for as it will be kept: changes of parameters do not reach it."""
-        architecture = MLP() if self.architecture is None else self.architecture
-        if not isinstance(architecture, Architecture):
-            return architecture
-        architecture = clone(architecture)
-        output = architecture.get_params().get("output_activation")
-        if self.loss == "bce" and output is not None:
-            if output != "sigmoid":
-                raise ValueError(
-                    f"output_activation={output!r} does not give probabilities, which loss='bce' "
-                    "needs: use output_activation='sigmoid' or None."
-                )
-            architecture.set_params(output_activation=None)  # the loss takes logits
-        return architecture
-
-    def _may_use_standard_units(self):
-        """Tell whether the output is free to be moved and scaled, and the loss with it."""
-        architecture = self._architecture
-        return (
-            isinstance(architecture, Architecture)
-            and architecture.get_params().get("output_activation") in (None, "identity")
-            and isinstance(self._loss, str)
-            and self._loss in SCALE_POWER
-        )
 
     def _build_module(self):
         """Build the network from the kept architecture; all it draws comes from the kept seed."""
@@ -835,13 +756,13 @@ class AutoencoderTransformer(
         architecture = self._architecture
         if type(architecture) not in (MLP, Linear, Conv, Recurrent):
             module = self._build_module()
-            _net.set_weights(module, weights)
+            _weights.set_weights(module, weights)
             return module
         build = partial(
             build_module, architecture, self.n_features_in_, self.n_components_, self._latent
         )
         lists = [value for value in vars(architecture).values() if np.ndim(value) == 1]
-        return _net.restore_module(build, weights, n_layers=max(map(len, lists), default=0))
+        return _weights.restore_module(build, weights, n_layers=max(map(len, lists), default=0))
 
     def _make_net(self, module, dtype, fallback=False, **changes):
         """Return a net with the kept settings, but for some changes, around a module."""
@@ -854,30 +775,30 @@ class AutoencoderTransformer(
         }
         device = _runtime.resolve_device(parameters.pop("device"), dtype, fallback)
         objective = {name: parameters.pop(name) for name in ("loss", *OBJECTIVE)}
-        return _net.make_net(module, objective, dtype=dtype, device=device, **parameters)
+        return _autoencoder_net.make_net(
+            module, objective, dtype=dtype, device=device, **parameters
+        )
 
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
-        for name, now, fitted in (
-            ("n_components", self._resolve_n_components(), self.n_components_),
-            ("architecture", self._resolve_architecture(), self._architecture),
-            ("latent", self.latent, self._latent),
-            ("loss", self.loss, self._loss),
-        ):
-            if _identity(now) != _identity(fitted):
-                raise ValueError(
-                    f"The fitted network has {name}={fitted!r}, but {name} is {now!r} now, and "
-                    "training goes on with that network. Use fit with warm_start=False to train "
-                    "a new one."
-                )
+        asked = {
+            "n_components": resolve_n_components(self),
+            "architecture": resolve_architecture(self),
+            "latent": self.latent,
+            "loss": self.loss,
+        }
+        fitted = {
+            "n_components": self.n_components_,
+            "architecture": self._architecture,
+            "latent": self._latent,
+            "loss": self._loss,
+        }
+        _training.check_same_network(asked, fitted)
         self._loss = self.loss
 
-    def _follow_settings(self):
-        """Make a new net around the fitted network if settings of training have changed."""
-        changed = {name: getattr(self, name) for name in SETTINGS}
-        if not changed.items() <= self._settings.items():
-            self._settings = {**self._settings, **changed}
-            self.net_ = self._make_net(self.module_, _net.dtype_of(self.module_))
+    def _renew_net(self):
+        """Make a new net, with the kept settings, around the fitted network."""
+        self.net_ = self._make_net(self.module_, _weights.dtype_of(self.module_))
 
     def _pretrain(self, rows, valid):
         """Train each layer of the network by itself, on the codes of the layer before."""
@@ -895,10 +816,11 @@ class AutoencoderTransformer(
                     changes.update(corruption=None)
             if level is not levels[-1]:
                 changes.update(penalty=None)
-            net = self._make_net(level, _net.dtype_of(level), **changes)
+            net = self._make_net(level, _weights.dtype_of(level), **changes)
             net.train(rows, valid, self._stopping(rows, net), verbose=self.verbose)
-            codes = _runtime.as_tensor(net.apply("encode", _runtime.as_array(rows.X)))
-            rows, valid = rows._replace(X=codes), valid and valid._replace(X=codes)
+            X = _runtime.as_array(rows.X) if rows.file is None else rows.file.X
+            codes = _runtime.as_tensor(net.apply("encode", X))
+            rows, valid = (part and part._replace(X=codes, file=None) for part in (rows, valid))
 
     def _stopping(self, rows, net, max_epochs=None):
         """Return when to end training."""
@@ -907,20 +829,14 @@ class AutoencoderTransformer(
 
     def _train(self, rows, valid, stopping, task=None):
         """Train the net on rows and note how the losses went."""
-        net = self.net_
-        first = len(net.history)
+        net, first = self.net_, len(self.net_.history)
         converged = net.train(rows, valid, stopping, self.verbose, task)
-        curve = net.history[first:, "train_loss"]
-        self.loss_curve_ = monitored = np.append(self.loss_curve_, curve)
-        self.n_iter_ = len(self.loss_curve_)
-        if valid is not None or self.validation_curve_ is not None:
-            before = self.validation_curve_
-            before = np.full(self.n_iter_ - len(curve), np.nan) if before is None else before
-            curve = net.history[first:, "valid_loss"] if valid else np.full(len(curve), np.nan)
-            self.validation_curve_ = monitored = np.append(before, curve)
+        _training.note_losses(self, first, validates=valid is not None)
+        monitored = self.loss_curve_ if self.validation_curve_ is None else self.validation_curve_
+        n_epochs = len(net.history) - first
         # As weights are kept: losses before alpha had its size are comparable with no others.
-        n_lighter = max(0, min(self.alpha_warmup - first, len(curve) - 1))
-        comparable = monitored[len(monitored) - len(curve) + n_lighter :]
+        n_lighter = max(0, min(self.alpha_warmup - first, n_epochs - 1))
+        comparable = monitored[len(monitored) - n_epochs + n_lighter :]
         if self.alpha_warmup == 0 or first > self.alpha_warmup or np.isnan(comparable).all():
             comparable = np.append(comparable, self.best_loss_)
         self.best_loss_ = float(np.fmin.reduce(comparable))
@@ -936,21 +852,9 @@ class AutoencoderTransformer(
             return
         if not is_plane:
             return
-        covariance = _over_ranks(self._covariance_of_codes(X, weight), X, weight)
-        self.components_, variances = _net.rotate(self.module_, self.mean_, covariance)
-        whole = _over_ranks(variances_of(X, self.mean_, weight), X, weight).sum()
-        self.explained_variance_ratio_ = variances / whole if whole > 0 else 0 * variances
-        self.explained_variance_ = variances * (total / (total - 1) if total > 1 else 1.0)
-
-    def _covariance_of_codes(self, X, weight):
-        """Return the weighted covariance of the codes around those of the mean row."""
-        # In the dtype of X, since not every device has float64.
-        center = self.net_.apply("encode", self.mean_[np.newaxis].astype(X.dtype))
-        covariance = np.zeros((self.n_components_, self.n_components_))
-        for block in blocks_of(X):
-            codes = self.net_.apply("encode", X[block]).astype(np.float64) - center
-            covariance += codes.T @ (codes if weight is None else codes * weight[block, None])
-        return covariance / (len(X) if weight is None else weight.sum())
+        axes = _linear.find_principal_axes(self.net_, self.mean_, X, weight, total)
+        self.components_, variances, self.explained_variance_ratio_ = axes
+        self.explained_variance_ = variances
 
     def _warn_of_dead_codes(self, X, codes):
         """Warn if codes are the same for all rows, although the rows have use for them."""
@@ -974,53 +878,16 @@ class AutoencoderTransformer(
     def __getstate__(self):
         state = super().__getstate__().copy()
         if state.pop("net_", None) is not None:
-            state["module_"] = _net.get_weights(self.module_)
+            state["module_"] = _weights.get_weights(self.module_)
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
             self.module_ = module = self._restore_module(state["module_"])
-            self.net_ = self._make_net(module, _net.dtype_of(module), fallback=True)
+            self.net_ = self._make_net(module, _weights.dtype_of(module), fallback=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _identity(value):
-    """Return what two parameters must share to mean the same network."""
-    if isinstance(value, Architecture):
-        parameters = value.get_params().items()
-        return type(value), {
-            name: tuple(item) if isinstance(item, (list, np.ndarray)) else item
-            for name, item in parameters
-        }
-    if callable(value):  # copies of a callable are not equal, so its name has to do
-        return getattr(value, "__qualname__", type(value))
-    return value
-
-
-def _over_ranks(mean, X, weight):
-    """Return the mean over the rows of all ranks, from that over the rows of this one."""
-    return current_group().average(mean, len(X) if weight is None else weight.sum())
-
-
-@contextmanager
-def _unchanged_on_error(estimator):
-    """Give an estimator its attributes and weights back if the enclosed block raises anything.
-
-    The block may compute gradients, whether or not its caller does.
-    """
-    with _runtime.gradients():
-        before = vars(estimator).copy()
-        restore_net = before["net_"].remember() if "net_" in before else None
-        try:
-            yield
-        except BaseException:
-            vars(estimator).clear()
-            vars(estimator).update(before)
-            if restore_net is not None:
-                restore_net()
-            raise

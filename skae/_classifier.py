@@ -3,37 +3,38 @@
 import copy
 import warnings
 from contextlib import nullcontext
-from numbers import Integral, Real
-from types import FunctionType
+from numbers import Real
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import (
     _safe_indexing,
-    assert_all_finite,
     check_array,
-    compute_class_weight,
-    get_tags,
 )
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
-    has_fit_parameter,
-    validate_data,
 )
 
-from skae import _head, _net, _progress, _runtime
-from skae._autoencoder import AutoencoderTransformer, _unchanged_on_error
+from skae import _head, _net, _progress, _rows, _runtime, _training, _weights
+from skae._autoencoder import AutoencoderTransformer
 from skae._distributed import current_group
-from skae._moments import check_weight, mean_of, spread_of
+from skae._encoders import (
+    check_encoder,
+    fit_encoder,
+    inputs_of,
+    is_alike,
+    last_step,
+    renew_encoder,
+    seeded_clone,
+    unfrozen,
+)
+from skae._labels import check_labels, number_labels, weigh_classes
+from skae._moments import check_rows, check_weight, mean_of, spread_of
 from skae.architectures import _check_counts
 from skae.modules import ACTIVATIONS, look_up
 
@@ -173,25 +174,14 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
     """
 
     _parameter_constraints: dict = {
+        **_training.CONSTRAINTS,
         "encoder": [None, HasMethods(["fit", "transform"])],
         "strategy": [StrOptions({"finetune", "frozen", "scratch"})],
         "hidden_layer_sizes": ["array-like"],
         "activation": [str],
-        "lr": [Interval(Real, 0, None, closed="neither")],
         "encoder_lr": [Interval(Real, 0, None, closed="neither"), None],
-        "optimizer": [str, callable],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean", StrOptions(set(_head.MONITORED))],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "device": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -292,7 +282,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         starts = not (self.warm_start and hasattr(self, "net_"))
         if X_unlabeled is not None and self.strategy != "scratch" and starts:
             self._warn_of_unused_rows()
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             converged = self._fit(X, y, sample_weight, X_unlabeled, starts)
         if not converged and self.tol is not None and self.max_epochs != "auto":
             warnings.warn(
@@ -318,15 +308,16 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             self._seed = _runtime.make_seed(self.random_state)
             self._settings = self._resolve_settings(len(X))
             self._renew_net()
-        y = self._number_labels(y)
-        inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+        y = number_labels(y, self.classes_)
+        inputs = inputs_of(self.encoder_, self._strategy, rows, X)
+        weight = weigh_classes(self.class_weight, self.classes_, y, weight)
         if starts:
             self._set_up_net(inputs, weight)
         rows, valid = _head.make_labelled_rows(inputs, y, weight, shuffle=True), None
         if self.early_stopping:
             # Not the net's generator: with the same seed, the same rows are held out again.
             generator = _runtime.make_generator(self._seed)
-            rows, valid = _net.split_classes(rows, self.validation_fraction, generator)
+            rows, valid = _rows.split_classes(rows, self.validation_fraction, generator)
         converged = self._train(rows, valid, self.max_epochs, task)
         if task is not None:
             task.end()
@@ -370,7 +361,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             y has a label that is not among them, or for ``class_weight="balanced"``, which
             needs to see all labels. The estimator is then as it was before.
         """
-        with _unchanged_on_error(self):
+        with _training.unchanged_on_error(self):
             first = not hasattr(self, "net_")
             if self.class_weight == "balanced":
                 raise ValueError(
@@ -384,9 +375,10 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 self._start(rows, X, weight)
             else:
                 self._check_same_network()
-                self._follow_settings()
-            y = self._number_labels(y)
-            inputs, weight = self._inputs(rows, X), self._weigh_classes(y, weight)
+                _training.follow_settings(self, SETTINGS)
+            y = number_labels(y, self.classes_)
+            inputs = inputs_of(self.encoder_, self._strategy, rows, X)
+            weight = weigh_classes(self.class_weight, self.classes_, y, weight)
             if first:
                 self._set_up_net(inputs, weight)
             rows = _head.make_labelled_rows(inputs, y, weight)
@@ -424,14 +416,14 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         """
         check_is_fitted(self)
         rows = self._flatten(X)
-        X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=False)
-        logits = self.net_.apply("forward", self._inputs(rows, X))
+        X = check_rows(self, rows, reset=False)
+        logits = self.net_.apply("forward", inputs_of(self.encoder_, self._strategy, rows, X))
         with np.errstate(over="ignore"):  # of differences: their exponentials are 0
             return softmax(logits.astype(np.float64), axis=1)
 
     def _flatten(self, X):
         """Return images or sequences as rows, if the encoder takes such."""
-        encoder = _last(_unfrozen(self.encoder))
+        encoder = last_step(unfrozen(self.encoder))
         takes_images = isinstance(encoder, AutoencoderTransformer)
         return encoder._flatten(X) if takes_images else _runtime.as_array(X)
 
@@ -444,8 +436,8 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 "torch.distributed.destroy_process_group() and pass it in a FrozenEstimator."
             )
         rows = self._flatten(X)
-        X = validate_data(self, rows, dtype=[np.float64, np.float32], order="C", reset=reset)
-        y = _check_labels(y)
+        X = check_rows(self, rows, reset)
+        y = check_labels(y)
         check_consistent_length(X, y)
         if sample_weight is None:
             return rows, X, y, None
@@ -469,12 +461,12 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 f"X_unlabeled has {n_columns} columns and X has {self.n_features_in_}: pass rows "
                 "with the same columns."
             )
-        return validate_data(self, rows, dtype=dtype, order="C", reset=False)
+        return check_rows(self, rows, reset=False, dtype=dtype)
 
     def _check_classes(self, classes, first):
         """Take the labels that chunks will have; those of before must be the same."""
         if classes is not None:
-            classes = np.unique(_check_labels(classes, "classes"))
+            classes = np.unique(check_labels(classes, "classes"))
         if first and classes is None:
             raise ValueError(
                 "classes=None, but the first call of partial_fit needs all labels that will come, "
@@ -487,18 +479,6 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 f"classes={classes.tolist()} are not those that the fitted network knows, "
                 f"{self.classes_.tolist()}: leave classes out, or train a new estimator."
             )
-
-    def _number_labels(self, y):
-        """Return the numbers of classes; a label that is none of them is an error."""
-        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
-        y = y.tolist()
-        unknown = set(y) - numbers.keys()
-        if unknown:
-            raise ValueError(
-                f"y has labels that the fitted network does not know: {sorted(unknown, key=str)}. "
-                f"It knows {list(numbers)}; use fit with warm_start=False to train a new one."
-            )
-        return np.array([numbers[label] for label in y])
 
     def _warn_of_unused_rows(self):
         """Warn if the encoder is one that no rows reach."""
@@ -520,20 +500,20 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         self._seed = _runtime.make_seed(self.random_state)
         self._check_head()
         encoder = self._resolve_encoder()
-        self._check_encoder(encoder)
+        check_encoder(encoder, self._strategy, self.n_features_in_)
         self._encoder = clone(encoder)  # only to know it again; what is frozen is not copied
         rng = np.random.RandomState(self._seed % 2**32)
         if isinstance(encoder, FrozenEstimator):
             self.encoder_ = copy.deepcopy(encoder.estimator)
         else:
-            self.encoder_ = _seeded_clone(encoder, rng)
+            self.encoder_ = seeded_clone(encoder, rng)
             is_heard = task is not None and self._fits_encoder()
             with task.passed_on("fit-encoder", self.encoder_) if is_heard else nullcontext():
-                self._fit_encoder(X, weight, X_unlabeled)
+                fit_encoder(self.encoder_, self._strategy, X, weight, X_unlabeled)
         if self._strategy == "scratch":
-            self._renew_encoder(rows, X, weight, rng)
+            self.encoder_ = renew_encoder(self.encoder_, rows, X, weight, rng)
         if self._strategy != "frozen":
-            _last(self.encoder_)._set_dtype(X.dtype)
+            last_step(self.encoder_)._set_dtype(X.dtype)
 
     def _resolve_encoder(self):
         """Return the encoder that is asked for."""
@@ -544,106 +524,11 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         look_up("activation", self.activation, ACTIVATIONS)
         _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(64,) or (128, 32)")
 
-    def _check_encoder(self, encoder):
-        """Raise an error if an encoder does not go with the strategy or X, or would be lost."""
-        inside = _unfrozen(encoder)
-        last = _last(inside)
-        if self._strategy != "frozen" and not isinstance(last, AutoencoderTransformer):
-            raise ValueError(
-                f"strategy={self._strategy!r} trains the weights of an autoencoder, which "
-                f"{type(last).__name__} is not: use strategy='frozen', or an "
-                "AutoencoderTransformer as encoder."
-            )
-        if inside is encoder:
-            if _is_fitted(encoder):
-                raise ValueError(
-                    f"encoder is a fitted {type(encoder).__name__}, whose weights clone and "
-                    "searches would drop. Pass FrozenEstimator(encoder) to use it as it is, or "
-                    "clone(encoder) to have it fitted here."
-                )
-            return
-        try:
-            check_is_fitted(inside)
-        except NotFittedError as error:
-            raise ValueError(
-                f"encoder=FrozenEstimator({type(inside).__name__}) holds an encoder that is not "
-                "fitted: fit it before, or pass it without FrozenEstimator to have it fitted here."
-            ) from error
-        n_columns = getattr(inside, "n_features_in_", self.n_features_in_)
-        if n_columns != self.n_features_in_:
-            raise ValueError(
-                f"encoder was fitted on {n_columns} columns and X has {self.n_features_in_}: pass "
-                "rows with the same columns, or clone(encoder) to have it fitted here."
-            )
-
-    def _fit_encoder(self, X, weight, X_unlabeled):
-        """Fit the encoder; for "scratch", what stands before the autoencoder in a pipeline."""
-        encoder = self.encoder_
-        if self._strategy == "scratch":
-            if isinstance(encoder, Pipeline) and len(encoder) > 1:
-                encoder[:-1].fit(X)
-            return
-        if X_unlabeled is not None:
-            if weight is not None:
-                weight = np.concatenate([weight, np.ones(len(X_unlabeled))])
-            X = np.concatenate([X, X_unlabeled])
-        if weight is not None and has_fit_parameter(encoder, "sample_weight"):
-            encoder.fit(X, sample_weight=weight)
-        else:
-            encoder.fit(X)
-
-    def _renew_encoder(self, rows, X, weight, rng):
-        """Give the autoencoder fresh weights, and the units of the labelled rows."""
-        fresh = clone(_last(self.encoder_)).set_params(random_state=rng.randint(2**31 - 1))
-        fresh._start_untrained(self._before(rows, X), weight)
-        if isinstance(self.encoder_, Pipeline):
-            self.encoder_.steps[-1] = (self.encoder_.steps[-1][0], fresh)
-        else:
-            self.encoder_ = fresh
-
-    def _before(self, rows, X):
-        """Return rows as the autoencoder sees them, after the steps before it."""
-        # Names of columns go to those who know names.
-        rows = rows if hasattr(self.encoder_, "feature_names_in_") else X
-        if isinstance(self.encoder_, Pipeline) and len(self.encoder_) > 1:
-            return self.encoder_[:-1].transform(rows)
-        return rows
-
-    def _inputs(self, rows, X):
-        """Return what the network takes: codes of a frozen encoder, or rows."""
-        if self._strategy == "frozen":
-            rows = rows if hasattr(self.encoder_, "feature_names_in_") else X
-            codes = self.encoder_.transform(rows)
-            return check_array(codes, dtype=X.dtype, order="C", input_name="codes")
-        inputs = _last(self.encoder_)._check_rows(self._before(rows, X))
-        return inputs.astype(X.dtype, copy=False)
-
-    def _weigh_classes(self, y, weight):
-        """Return the weights of rows, by their class too, with the largest 1; None if all are."""
-        if self.class_weight is not None:
-            weight = np.ones(len(y)) if weight is None else weight
-            weight = weight * self._resolve_class_weight(y, weight)[y]
-            if not (weight.min() >= 0 and 0 < weight.max() < np.inf):
-                raise ValueError(
-                    f"class_weight={self.class_weight!r} must not be negative, not be zero for "
-                    "all rows, and be finite. Give at least one class a positive weight."
-                )
-        return None if weight is None else weight / weight.max()
-
-    def _resolve_class_weight(self, y, weight):
-        """Return the weight of each class."""
-        if self.class_weight != "balanced":
-            labels = self.classes_[y]
-            return compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
-        totals = np.bincount(y, weight, minlength=len(self.classes_))
-        present = np.where(totals > 0, totals, np.inf)  # no row has the weight of another class
-        return totals.sum() / present / len(totals)
-
     def _set_up_net(self, inputs, weight):
         """Build a head with fresh weights, and the net that trains it."""
         codes = inputs
         if self._strategy != "frozen":
-            codes = _last(self.encoder_).net_.apply("encode", inputs)
+            codes = last_step(self.encoder_).net_.apply("encode", inputs)
         self._head = {
             "n_components": codes.shape[1],
             "n_classes": len(self.classes_),
@@ -669,42 +554,27 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         """Return a net with the kept settings around a head, and the encoder if it is trained."""
         settings, encoder, n_inputs = self._settings.copy(), None, self._head["n_components"]
         if self._strategy != "frozen":
-            encoder, n_inputs = _last(self.encoder_).module_, _last(self.encoder_).n_features_in_
+            last = last_step(self.encoder_)
+            encoder, n_inputs = last.module_, last.n_features_in_
         settings["n_features"] = n_inputs
         device = _runtime.resolve_device(settings.pop("device"), dtype, fallback)
         return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
 
     def _check_same_network(self):
         """Raise an error where going on would ignore that another network is asked for now."""
-        if not _is_alike(self._resolve_encoder(), self._encoder):
+        if not is_alike(self._resolve_encoder(), self._encoder):
             raise ValueError(
                 "encoder is another one now than the one that the network was fitted with, and "
                 "training goes on with that network. Use fit with warm_start=False to train a new "
                 "one."
             )
-        for name, fitted in (
-            ("strategy", self._strategy),
-            ("hidden_layer_sizes", self._head["hidden_layer_sizes"]),
-            ("activation", self._head["activation"]),
-        ):
-            now = getattr(self, name)
-            if (now if isinstance(now, str) else tuple(now)) != fitted:
-                raise ValueError(
-                    f"The fitted network has {name}={fitted!r}, but {name} is {now!r} now, and "
-                    "training goes on with that network. Use fit with warm_start=False to train "
-                    "a new one."
-                )
-
-    def _follow_settings(self):
-        """Make a new net around the fitted network if settings of training have changed."""
-        changed = {name: getattr(self, name) for name in SETTINGS}
-        if not changed.items() <= self._settings.items():
-            self._settings = {**self._settings, **changed}
-            self._renew_net()
+        names = ("strategy", "hidden_layer_sizes", "activation")
+        asked = {name: getattr(self, name) for name in names}
+        _training.check_same_network(asked, {"strategy": self._strategy, **self._head})
 
     def _renew_net(self):
         """Make a new net, with the kept settings, around the fitted network."""
-        self.net_ = self._make_net(self.module_.head, _net.dtype_of(self.module_))
+        self.net_ = self._make_net(self.module_.head, _weights.dtype_of(self.module_))
         self.module_ = self.net_.module_
 
     def _train(self, rows, valid, max_epochs, task=None):
@@ -717,26 +587,13 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         converged = net.train(rows, valid, stopping, self.verbose, part)
         if part is not None:
             part.end()
-        self.loss_curve_ = np.append(self.loss_curve_, net.history[first:, "train_loss"])
-        self.n_iter_ = len(self.loss_curve_)
-        if valid is not None or self.validation_curve_ is not None:
-            curve = net.history[first:, net.monitored] if valid else []
-            self._note_validation(np.array(curve))
+        _training.note_losses(self, first, validates=valid is not None)
         return converged
-
-    def _note_validation(self, curve):
-        """Lengthen the validation curve to that of the loss; nan where nothing was held out."""
-        if self._settings["judge"] == "accuracy":
-            curve = 1 - curve
-        before = np.empty(0) if self.validation_curve_ is None else self.validation_curve_
-        self.validation_curve_ = np.full(self.n_iter_, np.nan)
-        self.validation_curve_[: len(before)] = before
-        self.validation_curve_[self.n_iter_ - len(curve) :] = curve
 
     def __getstate__(self):
         state = super().__getstate__().copy()
         if state.pop("net_", None) is not None:
-            state["module_"] = _net.get_weights(self.module_.head)
+            state["module_"] = _weights.get_weights(self.module_.head)
         return state
 
     def __setstate__(self, state):
@@ -745,82 +602,5 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             # A shallow copy would train the weights of the original.
             self.encoder_ = copy.deepcopy(self.encoder_)
             head = _head.restore_head(self._head, state["module_"])
-            self.net_ = self._make_net(head, _net.dtype_of(head), fallback=True)
+            self.net_ = self._make_net(head, _weights.dtype_of(head), fallback=True)
             self.module_ = self.net_.module_
-
-
-def _unfrozen(encoder):
-    """Return what a FrozenEstimator holds, or what is none as it is."""
-    return encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
-
-
-def _last(encoder):
-    """Return the last step of a pipeline, or what is none as it is."""
-    return encoder.steps[-1][1] if isinstance(encoder, Pipeline) else encoder
-
-
-def _is_fitted(encoder):
-    """Tell whether an encoder has learned something that clone would drop."""
-    if isinstance(encoder, Pipeline):
-        # A pipeline that ends in a step without state passes for fitted from the start.
-        return any(_is_fitted(step) for _, step in encoder.steps if hasattr(step, "fit"))
-    if isinstance(encoder, FrozenEstimator) or not get_tags(encoder).requires_fit:
-        return False
-    try:
-        check_is_fitted(encoder)
-    except NotFittedError:
-        return False
-    return True
-
-
-def _is_alike(one, other):
-    """Tell whether two encoders, or parts of them, have the same parameters and weights."""
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, BaseEstimator):
-        return _is_alike(one.__getstate__(), other.__getstate__())
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_is_alike(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(_is_alike, one, other))
-    if isinstance(one, (np.ndarray, np.generic, float)):
-        return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
-    if isinstance(one, (str, Integral, type, FunctionType)):
-        return one == other
-    return True  # of one type, and nothing else is known about comparing them
-
-
-def _seeded_clone(encoder, rng):
-    """Return a clone with a seed for each ``random_state`` that is None, nested ones too."""
-    encoder = clone(encoder)
-    seeds = {
-        name: rng.randint(2**31 - 1)
-        for name, value in sorted(encoder.get_params().items(), key=lambda item: item[0])
-        if name.rpartition("__")[2] == "random_state" and value is None
-    }
-    return encoder.set_params(**seeds)
-
-
-def _check_labels(y, name="y"):
-    """Return labels as an array; one that is missing is an error."""
-    lacks_some = np.ma.is_masked(y)
-    y = column_or_1d(y, warn=True)
-    if y.dtype.kind in "fO":
-        lacks_some |= any(map(_is_missing, y))
-    elif y.dtype.kind in "mM":
-        lacks_some |= np.isnat(y).any()
-    if lacks_some:
-        raise ValueError(
-            f"{name} contains NaN or None, or is masked: leave rows whose label is unknown out "
-            "of X and y, and pass them as X_unlabeled."
-        )
-    assert_all_finite(y, input_name=name)
-    check_classification_targets(y)
-    return y
-
-
-def _is_missing(label):
-    """Tell whether a label is None, nan or pandas' NA."""
-    return label is None or is_scalar_nan(label) or is_pandas_na(label)

@@ -13,7 +13,7 @@ from sklearn.utils import gen_batches
 #: Bytes of a file from which on its pages are given back.
 LARGE_FILE = 2**28
 
-#: Bytes that a first use of a page may bring in: the pages around it, if the cache keeps them as one.
+#: Bytes that the first use of a page may bring in, with those around it.
 AROUND = 2**21
 
 #: Rows read at random between two times of giving back: up to 256 MB of pages.
@@ -65,7 +65,7 @@ class FileRows:
         return out
 
 
-def in_file(X):
+def rows_in_file(X):
     """Return the rows of an array as those of a file, or None if they are in none that is large."""
     memory, is_shared = X, False
     while isinstance(memory, np.ndarray):
@@ -79,7 +79,7 @@ def in_file(X):
 
 def take(X, index):
     """Return the rows of an array for an ascending index."""
-    rows = in_file(X)
+    rows = rows_in_file(X)
     return X[index] if rows is None else rows.take(index)
 
 

@@ -6,15 +6,11 @@ from functools import partial
 import numpy as np
 import torch
 
-from skae._net import (
-    Net,
-    initialize_net,
-    is_lbfgs,
-    make_rows,
-    restore_module,
-    weighted_rows,
-)
+from skae._build import initialize_net, is_lbfgs
+from skae._net import Net, weighted_rows
+from skae._rows import make_rows
 from skae._runtime import make_generator, seeded
+from skae._weights import restore_module
 from skae.losses import cross_entropy, weighted_mean
 from skae.modules import Classifier, Head
 
@@ -56,6 +52,11 @@ class ClassifierNet(Net):
     def monitored(self):
         """What is recorded for held-out rows and judged by."""
         return MONITORED[self.judge]
+
+    def validation_curve(self, first):
+        """Return what held-out rows were judged by in each epoch from one on."""
+        curve = super().validation_curve(first)
+        return 1 - curve if self.judge == "accuracy" else curve
 
     def train_step(self, batch, **fit_params):
         """Take one step of the optimiser."""
@@ -134,13 +135,13 @@ def make_classifier_net(head, encoder, *, optimizer, encoder_lr, dtype, **settin
     encoder : torch.nn.Module or None
         Has ``encode``; trained in place. None trains the head alone, on codes.
     optimizer : str or callable
-        As in :func:`skae._net.initialize_net`.
+        As in :func:`skae._build.initialize_net`.
     encoder_lr : float or None
         Learning rate of the encoder; None is that of the head.
     dtype : numpy.dtype
         To compute in.
     **settings
-        Of :class:`ClassifierNet` and :func:`skae._net.initialize_net`.
+        Of :class:`ClassifierNet` and :func:`skae._build.initialize_net`.
 
     Returns
     -------
@@ -150,7 +151,7 @@ def make_classifier_net(head, encoder, *, optimizer, encoder_lr, dtype, **settin
     Raises
     ------
     ValueError
-        As :func:`skae._net.initialize_net` does, and if the optimiser knows one rate only.
+        As :func:`skae._build.initialize_net` does, and if the optimiser knows one rate only.
     """
     if encoder_lr is not None and is_lbfgs(optimizer):
         raise ValueError(

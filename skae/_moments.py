@@ -1,16 +1,28 @@
 """Weights of rows, and means and variances of columns, without a copy of X."""
 
 import numpy as np
-from sklearn.utils import gen_batches
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils import assert_all_finite, gen_batches
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from skae._files import in_file, take
+from skae._distributed import current_group
+from skae._files import rows_in_file, take
 
 #: Elements of X that are looked at in one go: 8 MB in float64.
 BLOCK_ELEMENTS = 2**20
 
 #: Rows that the spread of X is estimated from, and that dead codes are looked for in.
 SAMPLE_ROWS = 2048
+
+
+def check_rows(estimator, X, reset, dtype=(np.float64, np.float32)):
+    """Return X as scikit-learn checks it, C-contiguous; a large file is not read in one go."""
+    is_large = rows_in_file(X) is not None
+    X = validate_data(
+        estimator, X, dtype=dtype, order="C", reset=reset, ensure_all_finite=not is_large
+    )
+    for block in blocks_of(X) if is_large else ():
+        assert_all_finite(X[block], estimator_name=type(estimator).__name__, input_name="X")
+    return X
 
 
 def check_weight(sample_weight, X):
@@ -39,6 +51,11 @@ def mean_of(X, weight):
         with np.errstate(over="ignore"):
             total += rows.sum(axis=0, dtype=np.float64)
     return total / (len(X) if weight is None else weight.sum())
+
+
+def over_ranks(mean, X, weight):
+    """Return the mean over the rows of all ranks, from that over the rows of this one."""
+    return current_group().average(mean, len(X) if weight is None else weight.sum())
 
 
 def variances_of(X, mean, weight):
@@ -102,7 +119,7 @@ def blocks_of(X):
 
     Of a large file that is mapped into memory, what has been read is given back.
     """
-    rows = in_file(X)
+    rows = rows_in_file(X)
     for block in gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1])):
         yield block
         if rows is not None:

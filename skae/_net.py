@@ -1,32 +1,26 @@
-"""Training and inference on tensors: the only file that knows skorch.
+"""The net that trains a module on tensors, by skorch's loop, and applies it.
 
-What the estimators need of a network is here: batches, the training loop with its stopping
-rules, and batched inference.
+The training loop with its stopping rules, and batched inference. What is minimised is up to the
+nets of autoencoders and classifiers.
 """
 
 import copy
-import inspect
-import math
-import sys
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch.callbacks import Callback
 from torch import nn
 
-from skae._backprop import Backprop, FlatParameters, is_plain
+from skae._backprop import FlatParameters
 from skae._distributed import Group, current_group
-from skae._objective import Objective
+from skae._files import rows_in_file
 from skae._progress import show_progress
+from skae._rows import Rows, batch_slices, make_rows
 from skae._runtime import as_tensor, few_threads, fits, make_generator, seeded
-from skae.losses import SCALE_POWER
 from skae.modules import (
-    CONVOLUTIONS,
     BatchNorm,
     Classifier,
     ConvAutoencoder,
@@ -36,27 +30,7 @@ from skae.modules import (
     RecurrentAutoencoder,
     keeps_units,
     list_layers,
-    look_up,
 )
-
-#: Optimisers by name, with the settings that make them good here. ``fused`` updates all
-#: weights in one call; L-BFGS takes its step length from a line search, so its lr is 1. Its
-#: tolerances are a hundredth and a thousandth of torch's: losses are means over all elements, so
-#: that gradients are small long before the optimum.
-OPTIMIZERS = {
-    "adam": (torch.optim.Adam, {"fused": True}),
-    "adamw": (torch.optim.AdamW, {"fused": True}),
-    "sgd": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
-    "lbfgs": (
-        torch.optim.LBFGS,
-        {
-            "lr": 1.0,
-            "line_search_fn": "strong_wolfe",
-            "tolerance_grad": 1e-9,
-            "tolerance_change": 1e-12,
-        },
-    ),
-}
 
 #: What ``tol`` is multiplied by for L-BFGS: its loss has no noise of batches, so that little
 #: progress is progress. With tol itself, it stops on a plateau.
@@ -65,34 +39,8 @@ LBFGS_TOL = 1e-3
 #: Optimisers that update each number by itself, so that all can be in one vector.
 ELEMENTWISE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
-TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
 #: Elements of X per batch of inference: large enough for full speed, 4 MB in float32.
 INFERENCE_ELEMENTS = 2**20
-
-#: Most numbers that a network out of a file may need for a row: 268 MB in float64.
-MAX_ACTIVATIONS = 2**25
-
-#: Numbers that a step of a recurrent layer takes at least, in its own tensors and their records.
-STEP_NUMBERS = 512
-
-#: Whether the network that is restored comes out of a file of somebody else.
-in_file = ContextVar("in_file", default=False)
-
-
-class Rows(NamedTuple):
-    """Rows of one tensor: their weights, which of them count, and whether each pass shuffles.
-
-    ``y`` are the numbers of their classes, where there are classes; ``counts`` are the numbers of
-    rows of all ranks, where there are several.
-    """
-
-    X: torch.Tensor
-    weight: torch.Tensor | None
-    index: torch.Tensor
-    shuffle: bool
-    y: torch.Tensor | None = None
-    counts: tuple[int, ...] | None = None
 
 
 class Stopping(NamedTuple):
@@ -101,25 +49,6 @@ class Stopping(NamedTuple):
     max_epochs: int
     n_iter_no_change: int
     tol: float | None
-
-
-def resolve_batch_size(batch_size, n_rows, optimizer):
-    """Return the number of rows in a training step.
-
-    "auto" is 64, and from 16,384 rows on as many as make 256 steps an epoch, up to 256 rows.
-    L-BFGS takes all rows, because its line search needs the same loss at each call.
-    """
-    if is_lbfgs(optimizer):
-        return sys.maxsize
-    return max(64, min(256, n_rows // 256)) if batch_size == "auto" else batch_size
-
-
-def is_lbfgs(optimizer):
-    """Tell whether a class of optimisers, perhaps with settings, or a name is L-BFGS."""
-    if optimizer == "lbfgs":
-        return True
-    optimizer = getattr(optimizer, "func", optimizer)  # of a functools.partial
-    return isinstance(optimizer, type) and issubclass(optimizer, torch.optim.LBFGS)
 
 
 def resolve_max_epochs(max_epochs, n_rows, net):
@@ -135,172 +64,6 @@ def resolve_max_epochs(max_epochs, n_rows, net):
     n_steps = len(batch_slices(sum(current_group().gather(n_rows)), net.batch_size))
     n_steps *= net.optimizer_.defaults.get("max_iter", 1)
     return max(10, -(-1500 // n_steps))
-
-
-def batch_slices(n_rows, batch_size, counts=None):
-    """Return slices of nearly equal length, none longer than ``batch_size``.
-
-    With the numbers of rows of several ranks, they are parts of batches of all the rows.
-
-    Equal lengths leave no small last batch: its gradient is noisy, batch normalisation has
-    no variance of a single row, and matrix products of a few rows round differently with
-    another number of threads. A batch of one row is made only if there is no other way; an odd
-    number of rows in pairs has one batch of three.
-    """
-    counts = counts or (n_rows,)
-    n_batches = -(-sum(counts) // batch_size)
-    if batch_size > 1:
-        n_batches = max(1, min(n_batches, sum(counts) // 2))
-    n_batches = min(n_batches, *counts, n_rows)
-    bounds = [n_rows * i // n_batches for i in range(n_batches + 1)]
-    return [slice(start, stop) for start, stop in pairwise(bounds)]
-
-
-def make_rows(X, weight=None, shuffle=False):
-    """Return the rows of an array that have weight, with their weights or None."""
-    if weight is None:
-        return Rows(as_tensor(X), None, torch.arange(len(X)), shuffle)
-    weight = torch.from_numpy(weight.astype(X.dtype))
-    return Rows(as_tensor(X), weight, weight.nonzero().ravel(), shuffle)
-
-
-def split_rows(rows, fraction, generator):
-    """Split rows at random into those to train on and those to validate on.
-
-    Parameters
-    ----------
-    rows : Rows
-        At least 2.
-    fraction : float in (0, 1)
-        Share of the rows to validate on, rounded up; one row at least is left to train on.
-    generator : torch.Generator
-        Draws the split.
-
-    Returns
-    -------
-    rows, valid : Rows
-        Two views of the same tensor.
-
-    Raises
-    ------
-    ValueError
-        If there is one row only.
-    """
-    check_can_split(rows)
-    n_samples = len(rows.index)
-    n_valid = min(n_samples - 1, int(np.ceil(fraction * n_samples)))
-    index = rows.index[torch.randperm(n_samples, generator=generator)]
-    return rows._replace(index=index[n_valid:]), rows._replace(index=index[:n_valid], shuffle=False)
-
-
-def check_can_split(rows):
-    """Raise an error if there is one row only."""
-    if len(rows.index) < 2:
-        raise ValueError(
-            f"early_stopping=True needs rows to train on and rows to validate on, got "
-            f"n_samples={len(rows.index)}. Pass more rows or set early_stopping=False."
-        )
-
-
-def split_classes(rows, fraction, generator):
-    """Split rows of classes as :func:`split_rows` does, with each class on both sides if it can be.
-
-    Classes are held out in proportion to their rows. One row of each is left to train on, unless
-    no row would then be held out.
-
-    Parameters
-    ----------
-    rows : Rows
-        With ``y``; at least 2.
-    fraction : float in (0, 1)
-        Share of the rows to validate on, rounded up.
-    generator : torch.Generator
-        Draws the split.
-
-    Returns
-    -------
-    rows, valid : Rows
-        Two views of the same tensor.
-
-    Raises
-    ------
-    ValueError
-        If there is one row only.
-    """
-    check_can_split(rows)
-    n_samples = len(rows.index)
-    index = rows.index[torch.randperm(n_samples, generator=generator)]
-    y, order = rows.y[index].sort(stable=True)
-    index = index[order]
-    is_first = torch.ones(n_samples, dtype=torch.bool)  # of its class
-    is_first[1:] = y[1:] != y[:-1]
-    if is_first.all():
-        is_first[torch.randint(n_samples, (1,), generator=generator)] = False
-    others = index[~is_first]
-    n_valid = min(len(others), int(np.ceil(fraction * n_samples)))
-    # Every k-th row of a list that is sorted by class takes the same share of each.
-    start = torch.rand(1, generator=generator, dtype=torch.float64)
-    held_out = ((torch.arange(n_valid) + start) * len(others) / n_valid).long()
-    is_valid = torch.zeros(len(others), dtype=torch.bool)
-    is_valid[held_out] = True
-    left = torch.cat([index[is_first], others[~is_valid]])
-    return rows._replace(index=left), rows._replace(index=others[is_valid], shuffle=False)
-
-
-class Batches:
-    """Slices of one tensor, as rows, weights and, if there are any, classes; the net's iterator.
-
-    Parameters
-    ----------
-    dataset : Rows
-        The rows.
-    batch_size : int
-        Rows per batch.
-    generator : torch.Generator
-        Draws the order of the rows where they are to be shuffled.
-    dtype, device : torch.dtype, torch.device
-        Of the batches.
-    """
-
-    def __init__(self, dataset, batch_size, generator, dtype, device):
-        self.dataset = dataset
-        self.generator = generator
-        self.to = {"dtype": dtype, "device": torch.device(device)}
-        self.slices = batch_slices(len(dataset.index), batch_size, dataset.counts)
-
-    def __len__(self):
-        return len(self.slices)
-
-    def __iter__(self):
-        X, weight, index, shuffle, y, _ = self.dataset
-        if shuffle:
-            index = index[torch.randperm(len(index), generator=self.generator)]
-        index = index.to(X.device)
-        for rows in self.slices:
-            rows = index[rows]
-            batch = (
-                self._on_device(X.index_select(0, rows)),
-                None if weight is None else self._on_device(weight.index_select(0, rows)),
-            )
-            yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
-
-    def _on_device(self, values):
-        """Return values where and as they are computed with; a GPU fetches them meanwhile."""
-        if self.to["device"].type == "cuda" and values.device.type == "cpu":
-            values = values.pin_memory()
-        return values.to(**self.to, non_blocking=True)
-
-
-@contextmanager
-def weighted_rows(batch_norms, weight):
-    """Let batch normalisation know the weights of the rows that it is about to see."""
-    for layer in batch_norms:
-        layer.row_weight = weight
-    try:
-        yield
-    finally:
-        for layer in batch_norms:
-            layer.row_weight = None
 
 
 class Net(NeuralNet):
@@ -411,6 +174,10 @@ class Net(NeuralNet):
             self.module_.load_state_dict(best_weights)
         return converged
 
+    def validation_curve(self, first):
+        """Return what held-out rows were judged by in each epoch from one on."""
+        return np.array(self.history[first:, self.monitored])
+
     def _place(self, rows):
         """Return rows where batches are best taken from: on the device, if they fit."""
         rows = rows._replace(counts=tuple(self.group_.gather(len(rows.index))))
@@ -422,7 +189,9 @@ class Net(NeuralNet):
             for name in ("X", "weight", "y")
             if getattr(rows, name) is not None
         }
-        return rows._replace(**on_device)
+        if rows.file is not None:
+            rows.file.give_back(0, len(rows.X))
+        return rows._replace(**on_device, file=None)
 
     def remember(self):
         """Return a function that gives the net back what it is now.
@@ -430,14 +199,16 @@ class Net(NeuralNet):
         That is its weights, optimiser, history and random numbers; callbacks of skorch keep theirs.
         """
         states = copy.deepcopy((self.module_.state_dict(), self.optimizer_.state_dict()))
-        n_epochs, drawn = len(self.history), self.generator.get_state()
+        generators = (self.generator, self.noise_)  # one and the same on the CPU
+        n_epochs, drawn = len(self.history), [each.get_state() for each in generators]
 
         def restore():
             for target, state in zip((self.module_, self.optimizer_), states):
                 target.load_state_dict(state)
             self.module_.eval()
             del self.history[n_epochs:]
-            self.generator.set_state(drawn)
+            for generator, state in zip(generators, drawn):
+                generator.set_state(state)
             self._clean_up()
 
         return restore
@@ -598,7 +369,7 @@ class Net(NeuralNet):
         draws = nullcontext()
         if self.may_draw_:
             draws = seeded(make_generator(0, weight.device))
-        function, output, start = getattr(module.eval(), method), None, 0
+        function, output, start, file = getattr(module.eval(), method), None, 0, rows_in_file(X)
         with torch.inference_mode(), few_threads(self.n_products_, batch_size), draws:
             while start < len(X):
                 # Batches of equal length, so that none is of a few rows.
@@ -628,6 +399,8 @@ class Net(NeuralNet):
                         f"{np.abs(X[batch]).max():.3g} in size. Rows should be like those "
                         "of fit; look for outliers or another unit."
                     )
+                if file is not None:
+                    file.give_back(batch.start, batch.stop)
                 start = batch.stop
         return output
 
@@ -658,267 +431,16 @@ class Net(NeuralNet):
             )
 
 
-class AutoencoderNet(Net):
-    """The net that trains an autoencoder.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Has ``encode`` and ``decode``.
-    standard_units : bool
-        Whether the loss is computed in the standard units of an
-        :class:`skae.modules.Autoencoder` instead of the units of X.
-    precision : {"full", "bf16"}
-        Whether training may compute products of matrices in bfloat16.
-    **kwargs
-        Of :class:`Net`.
-    """
-
-    parts = ("encode", "decode")
-
-    def __init__(self, module, *, standard_units, precision, **kwargs):
-        super().__init__(module, **kwargs)
-        self.standard_units = standard_units
-        self.precision = precision
-        self.backprop_ = None  # until training begins
-
-    def train_step(self, batch, **fit_params):
-        """Take one step of the optimiser."""
-        X, weight = batch
-        target = self._standardize(X)
-        inputs = self._shown(target)
-        if self.criterion_.corruption is not None:
-            with seeded(self.noise_):
-                inputs = self.criterion_.corrupt(X, self._standardize, self.noise_)
-
-        def compute():
-            if self.backprop_ is not None:
-                return self.backprop_(inputs, target, weight)
-            self._clear_gradients()
-            loss = self._objective(inputs, target, weight)
-            loss.backward()
-            return loss
-
-        return self._step(compute, batch)
-
-    def validation_step(self, batch, **fit_params):
-        """Compute what is minimised for a batch, as it is in evaluation mode."""
-        X, weight = batch
-        with torch.no_grad():
-            target = self._standardize(X)
-            return {"loss": self._objective(self._shown(target), target, weight).detach()}
-
-    def _shown(self, target):
-        """Return rows that the module may be given: a user's might write to them."""
-        return target if keeps_units(self.module_) else target.clone()
-
-    def _standardize(self, X):
-        """Return rows in the units in which the loss is computed."""
-        return self.module_.standardize(X) if self.standard_units else X
-
-    def _objective(self, inputs, target, weight):
-        """Return what is minimised for a batch, by way of autograd."""
-        draws = seeded(self.noise_) if self.may_draw_ else nullcontext()
-        with weighted_rows(self.batch_norms_, weight), draws, self._autocast():
-            return self.criterion_.evaluate(
-                self.module_, inputs, target, weight, len(self.history), self.noise_
-            )
-
-    def _autocast(self):
-        """Return the context in which products are computed as ``precision`` says."""
-        if self.precision == "full":
-            return nullcontext()
-        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
-
-    def _prepare(self, n_rows):
-        # In each epoch, since callbacks may freeze weights or thaw them.
-        plain = is_plain(self.module_, self.criterion_.loss) and self.precision == "full"
-        if not plain or self.criterion_.penalty is not None:
-            self.backprop_ = None
-        elif self.backprop_ is None:
-            self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
-
-    def _clean_up(self):
-        self.backprop_ = None  # its buffers are for one training only
-
-    def _unit_of_progress(self, loss, first):
-        # With a floor: a loss that falls towards 0 would make relative progress for ever.
-        return max(abs(loss), 1e-4 * abs(first))
-
-    def _minimizes_something_new(self):
-        return len(self.history) <= self.criterion_.alpha_warmup + 1
-
-    def _loss_unit(self):
-        """Return what a loss in standard units is multiplied by to be in the units of X."""
-        if not self.standard_units:
-            return 1.0
-        return self.module_.scale.item() ** SCALE_POWER[self.criterion_.loss]
-
-
-def make_net(module, objective, *, optimizer, **settings):
-    """Return an initialised net around an autoencoder, ready to train.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Has ``encode`` and ``decode``; trained in place.
-    objective : dict
-        What to minimise: the parameters of :class:`skae._objective.Objective`.
-    optimizer : str or callable
-        As in :func:`initialize_net`.
-    **settings
-        Of :class:`AutoencoderNet` and :func:`initialize_net`.
-
-    Returns
-    -------
-    AutoencoderNet
-        The net.
-
-    Raises
-    ------
-    ValueError
-        As :func:`initialize_net` does, and if the optimiser does not go with the codes.
-    """
-    latent = getattr(module, "latent", "euclidean")
-    has_dropout = any(isinstance(layer, nn.Dropout) for layer in module.modules())
-    if is_lbfgs(optimizer) and (latent in ("ordered", "gaussian") or has_dropout):
-        culprit = "dropout" if has_dropout else f"latent={latent!r}"
-        raise ValueError(
-            f"optimizer='lbfgs' needs the same loss at each call, but {culprit} draws random "
-            "numbers: use optimizer='adam'."
-        )
-    if isinstance(objective["loss"], nn.Module):
-        objective = {**objective, "loss": copy.deepcopy(objective["loss"])}
-    criterion = Objective(**objective)
-    return initialize_net(AutoencoderNet, module, criterion, optimizer=optimizer, **settings)
-
-
-def initialize_net(
-    net_class,
-    module,
-    criterion,
-    *,
-    optimizer,
-    lr,
-    weight_decay,
-    batch_size,
-    callbacks,
-    n_rows,
-    dtype,
-    device,
-    seed,
-    **parameters,
-):
-    """Return an initialised net of a class around a module, ready to train.
-
-    Parameters
-    ----------
-    net_class : type
-        A subclass of :class:`Net`.
-    module : torch.nn.Module
-        Trained in place.
-    criterion : torch.nn.Module
-        Computes the loss.
-    optimizer : str or callable
-        A key of ``OPTIMIZERS``, or what builds an optimiser of torch from weights and ``lr``.
-    lr : float
-        Learning rate.
-    weight_decay : float or None
-        As the optimiser takes it; None leaves it to the optimiser.
-    batch_size : int or "auto"
-        Rows per step.
-    callbacks : list or None
-        Callbacks of skorch; copied.
-    n_rows : int
-        Rows to expect, for ``batch_size="auto"``.
-    dtype : numpy.dtype
-        To compute in.
-    device : torch.device
-        To compute on.
-    seed : int
-        Decides all that is random in training.
-    **parameters
-        Of the class.
-
-    Returns
-    -------
-    Net
-        The net.
-
-    Raises
-    ------
-    ValueError
-        If the optimiser is not known, a setting does not go with it or with skae's training, or
-        the module has nothing to train.
-    """
-    if not any(weight.requires_grad for weight in module.parameters()):
-        raise ValueError(
-            f"{type(module).__name__} has no parameter that can be trained: build it with layers "
-            "that have weights, and leave requires_grad as it is for some."
-        )
-    dtype, options = TORCH_DTYPES[np.dtype(dtype).name], {}
-    if isinstance(optimizer, str):
-        optimizer, options = look_up("optimizer", optimizer, OPTIMIZERS)
-    if weight_decay is not None:
-        known = inspect.signature(optimizer).parameters.values()
-        if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
-            name = getattr(optimizer, "__name__", repr(optimizer))
-            raise ValueError(
-                f"weight_decay={weight_decay} is not known to {name}: use weight_decay=None or "
-                "another optimizer."
-            )
-        options = {**options, "weight_decay": weight_decay}
-    for callback in callbacks or []:
-        _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
-    # The ranks of a group have the same weights, but draw for rows of their own.
-    generator = make_generator(seed + current_group().rank)
-    batches = {"generator": generator, "dtype": dtype, "device": device}
-    return net_class(
-        module.to(device, dtype),
-        generator=generator,
-        criterion=criterion,
-        optimizer=optimizer,
-        lr=lr,
-        batch_size=resolve_batch_size(batch_size, n_rows, optimizer),
-        callbacks=copy.deepcopy(callbacks),
-        iterator_train=Batches,
-        iterator_valid=Batches,
-        train_split=None,
-        verbose=0,
-        device=device,
-        **parameters,
-        **{f"iterator_train__{name}": value for name, value in batches.items()},
-        **{f"iterator_valid__{name}": value for name, value in batches.items()},
-        **{f"optimizer__{name}": value for name, value in options.items()},
-    ).initialize()
-
-
-def _check_callback(callback):
-    """Raise an error if something is no callback of skorch, or one that does not go with skae."""
-    kind = callback if isinstance(callback, type) else type(callback)
-    if not issubclass(kind, Callback):
-        raise ValueError(
-            f"callbacks holds {callback!r}, which is no callback of skorch: pass instances of "
-            "subclasses of skorch.callbacks.Callback."
-        )
-    if issubclass(kind, EarlyStopping):
-        raise ValueError(
-            "callbacks holds skorch's EarlyStopping, which ends training by the signal of "
-            "Ctrl-C: use early_stopping=True, n_iter_no_change and tol."
-        )
-    if issubclass(kind, EpochScoring):
-        raise ValueError(
-            f"callbacks holds skorch's {kind.__name__}, which needs the predictions of each batch, "
-            "and skae keeps none: use a Callback with on_epoch_end, or read loss_curve_ and "
-            "validation_curve_."
-        )
-
-
-def is_out_of_memory(error):
-    """Tell whether an error says that memory is exhausted; torch has no class for all of them."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        "not enough memory" in str(error) or "can't allocate memory" in str(error)
-    )
+@contextmanager
+def weighted_rows(batch_norms, weight):
+    """Let batch normalisation know the weights of the rows that it is about to see."""
+    for layer in batch_norms:
+        layer.row_weight = weight
+    try:
+        yield
+    finally:
+        for layer in batch_norms:
+            layer.row_weight = None
 
 
 def may_draw(module):
@@ -931,190 +453,8 @@ def may_draw(module):
     )
 
 
-def check_module(module, X, n_components):
-    """Raise an error if a module does not map rows to codes and codes back to rows.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    X : ndarray of shape (n_samples, n_features)
-        A few rows to try it on.
-    n_components : int
-        Number of codes it should give.
-
-    Raises
-    ------
-    ValueError
-        If the module fails on these rows or gives something of another shape.
-    """
-    module, rows = copy.deepcopy(module).to(TORCH_DTYPES[X.dtype.name]).eval(), as_tensor(X.copy())
-    for method, n_columns in (("encode", n_components), ("decode", X.shape[1])):
-        name = f"{type(module).__name__}.{method}"
-        try:
-            with torch.inference_mode(), seeded(make_generator(0)):
-                output = getattr(module, method)(rows.clone())
-        except (RuntimeError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(
-                f"{name} failed on {X.dtype} of shape {tuple(rows.shape)}: {error}. A module must "
-                f"take rows of the dtype of X ({X.dtype})."
-            ) from error
-        shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        if shape != (len(X), n_columns):
-            raise ValueError(
-                f"{name} turned {X.dtype} of shape {tuple(rows.shape)} into {shape}; it must "
-                f"return a tensor of shape {(len(X), n_columns)}. Check the widths that the "
-                "architecture takes from (n_features, n_components)."
-            )
-        rows = output
-
-
-def summarize(net):
-    """Return a table of the layers of a net: shapes of one row's outputs, numbers of weights."""
-    rows = [("part", "layer", "output", "weights")]
-    rows += [
-        (layer.part, layer.name, " x ".join(map(str, layer.shape)), f"{layer.n_weights:,}")
-        for layer in net.layers_
-    ]
-    n_weights = sum(weight.numel() for weight in net.module_.parameters())
-    rows.append(("", "total", "", f"{n_weights:,}"))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(w) if i == 3 else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths))
-        )
-        for row in rows
+def is_out_of_memory(error):
+    """Tell whether an error says that memory is exhausted; torch has no class for all of them."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        "not enough memory" in str(error) or "can't allocate memory" in str(error)
     )
-
-
-def get_weights(module):
-    """Return the weights and buffers of a module as a dict of NumPy arrays."""
-    return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
-
-
-def restore_module(build, weights, n_layers):
-    """Return a network of ours with the weights of another, whose sizes it must have.
-
-    It is built on torch's meta device, where weights take no memory, and given memory when its
-    sizes are known to be those of the weights. So numbers in a file that somebody else has made
-    cannot ask for more memory than its weights take.
-
-    Parameters
-    ----------
-    build : callable
-        Returns a network out of ``skae.modules``.
-    weights : dict of ndarray
-        As :func:`get_weights` gives them.
-    n_layers : int
-        Number of layers that are asked for, at most; each has a weight of its own.
-
-    Returns
-    -------
-    torch.nn.Module
-        The network, in the dtype of the weights, on the CPU.
-
-    Raises
-    ------
-    ValueError
-        If names, shapes or dtypes are not those of the network, if a weight is not finite, or if
-        it is out of a file and needs more than ``MAX_ACTIVATIONS`` numbers per row.
-    """
-    if n_layers > len(weights):
-        raise ValueError(f"there are {len(weights)} weights for {n_layers} layers.")
-    with torch.device("meta"):
-        module = build()
-        expected = module.state_dict()
-        if in_file.get():
-            layers = []
-            if isinstance(module, ConvAutoencoder):
-                layers = list_layers(module, torch.zeros(2, expected["shift"].numel()))
-            check_activations(module, layers)
-    if set(expected) != set(weights):
-        differing = sorted(set(expected) ^ set(weights))[:4]
-        raise ValueError(f"the weights are not those of {type(module).__name__}: {differing}.")
-    dtypes = {value.dtype for value in weights.values()}
-    if len(dtypes) > 1 or not dtypes <= {np.dtype(name) for name in TORCH_DTYPES}:
-        raise ValueError(f"the weights are {sorted(map(str, dtypes))}, not all float32 or float64.")
-    for name, value in expected.items():
-        if weights[name].shape != tuple(value.shape):
-            raise ValueError(
-                f"weight {name} has the shape {weights[name].shape} instead of "
-                f"{tuple(value.shape)}."
-            )
-        if not np.isfinite(weights[name]).all():
-            raise ValueError(f"weight {name} is not finite.")
-    module.to_empty(device="cpu")
-    set_weights(module, weights)
-    return module
-
-
-def check_activations(module, layers):
-    """Raise an error if a network needs far more memory for a row than its weights take.
-
-    Counted is what all layers give, which a gradient needs at the same time, and the largest table
-    that torch makes of the patches under the kernel of a convolution in float64.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    layers : list of Layer
-        As :func:`skae.modules.list_layers` gives them; not needed of a recurrent network, which
-        torch's meta device is slow to try.
-
-    Raises
-    ------
-    ValueError
-        If it is more than ``MAX_ACTIVATIONS`` numbers.
-    """
-    n_numbers = sum(math.prod(layer.shape) for layer in layers)
-    if isinstance(module, RecurrentAutoencoder):
-        last = module.encoder[1]
-        n_numbers = len(last.shift) * max(last.cell.hidden_size, STEP_NUMBERS)
-    elif isinstance(module, ConvAutoencoder):
-        kernels = [layer.weight for layer in module.modules() if isinstance(layer, CONVOLUTIONS)]
-        products = [layer.n_products for layer in layers if "Conv" in layer.name]
-        n_numbers += max(n // len(kernel) for n, kernel in zip(products, kernels))
-    if n_numbers > MAX_ACTIVATIONS:
-        raise ValueError(
-            f"its layers need {n_numbers:,} numbers per row, more than {MAX_ACTIVATIONS:,}: such "
-            "a network can be pickled only."
-        )
-
-
-def set_weights(module, weights):
-    """Give a module weights and buffers from NumPy arrays, and their dtype."""
-    state = {name: as_tensor(np.asarray(value)) for name, value in weights.items()}
-    floating = next(value.dtype for value in state.values() if value.is_floating_point())
-    module.to(floating).load_state_dict(state)
-    module.eval()
-
-
-def dtype_of(module):
-    """Return the NumPy dtype in which a module computes."""
-    floating = (weight for weight in module.parameters() if weight.is_floating_point())
-    return next(floating).detach().cpu().numpy().dtype
-
-
-def rotate(module, mean, covariance):
-    """Turn the codes of a linear autoencoder into scores on principal axes.
-
-    Parameters
-    ----------
-    module : skae.modules.LinearAutoencoder
-        The network; it is changed in place.
-    mean : ndarray of shape (n_features,)
-        The row that gets the codes 0.
-    covariance : ndarray of shape (n_components, n_components)
-        Of the codes around those of the mean.
-
-    Returns
-    -------
-    components : ndarray of shape (n_components, n_features)
-        The axes, in float64.
-    variances : ndarray of shape (n_components,)
-        Of the reconstructions along them.
-    """
-    with few_threads(n_products=module.shift.numel(), n_rows=len(covariance)):
-        return tuple(values.numpy() for values in module.rotate(mean, covariance))

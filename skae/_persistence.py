@@ -21,7 +21,7 @@ import sklearn
 import torch
 from sklearn.base import BaseEstimator
 
-from skae import _audit, _net
+from skae import _audit, _weights
 from skae._autoencoder import AutoencoderTransformer
 from skae._classifier import PretrainedEncoderClassifier
 
@@ -183,7 +183,7 @@ def load(path, trusted=()):
         )
     _warn_of_versions(versions)
     del schema, arrays
-    token = _net.in_file.set(True)
+    token = _weights.in_file.set(True)
     try:
         estimator = skops_io.loads(data, trusted=sorted(names))
         if not isinstance(estimator, BaseEstimator):
@@ -197,7 +197,7 @@ def load(path, trusted=()):
             "again, with the versions of skae and scikit-learn that are installed here."
         ) from error
     finally:
-        _net.in_file.reset(token)
+        _weights.in_file.reset(token)
     return estimator
 
 
@@ -403,13 +403,13 @@ def _check_network(estimator):
             raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
     # One row through the network: what it gives must be there, and be numbers.
     net = estimator.net_
-    _net.check_activations(net.module_, net.layers_)
+    _weights.check_activations(net.module_, net.layers_)
     steps = (
         [("encode", n_outputs), ("decode", n_columns)]
         if is_transformer
         else [("forward", n_outputs)]
     )
-    row = np.zeros((1, net.n_features), _net.dtype_of(net.module_))
+    row = np.zeros((1, net.n_features), _weights.dtype_of(net.module_))
     for method, width in steps:
         row = net.apply(method, row)
         if row.shape != (1, width):

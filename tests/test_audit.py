@@ -207,7 +207,7 @@ DANGEROUS = """builtins.eval builtins.exec builtins.open builtins.getattr builti
     numpy.random.mtrand.RandomState numpy.random._generator.Generator numpy.testing.runstring
     numpy.f2py.compile operator.methodcaller operator.attrgetter os.system posix.system
     pickle.loads pty.spawn runpy.run_path shutil.rmtree skops.io.load skae.load skae._audit.audit
-    skae.datasets.fetch_mnist skae._net.make_net skae.modules.MLPAutoencoder
+    skae.datasets.fetch_mnist skae._autoencoder_net.make_net skae.modules.MLPAutoencoder
     sklearn.base.clone sklearn.callback._scoring_monitor.ScoringMonitor
     sklearn.datasets.load_svmlight_file sklearn.datasets.fetch_openml sklearn.datasets.load_files
     sklearn.externals._arff.load sklearn.gaussian_process.kernels.RBF sklearn.neighbors.KDTree

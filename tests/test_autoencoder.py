@@ -25,7 +25,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import AutoencoderTransformer, _net
+from skae import AutoencoderTransformer, _rows
 from skae.architectures import MLP, Architecture, Linear
 from skae.modules import Autoencoder
 
@@ -231,7 +231,7 @@ def test_fit_and_transform_make_no_copy_of_the_rows():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < X.nbytes / 2  # blocks of 8 MB, a few at a time
-    assert _net.make_rows(X).X.data_ptr() == X.ctypes.data
+    assert _rows.make_rows(X).X.data_ptr() == X.ctypes.data
 
 
 def test_constant_columns_and_constant_data():
@@ -265,7 +265,7 @@ def test_auto_n_components_is_half_the_features_within_1_and_32():
 def test_dtypes_follow_the_rows(fitted, given):
     X = small()
     ae = quick().fit(X.astype(fitted))
-    assert next(ae.module_.parameters()).detach().numpy().dtype == fitted
+    assert _weights.dtype_of(ae.module_) == fitted
     codes = ae.transform(X.astype(given))
     assert codes.dtype == ae.inverse_transform(codes).dtype == ae.reconstruct(X.astype(given)).dtype
     assert codes.dtype == given

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae import AutoencoderTransformer, _net
+from skae import AutoencoderTransformer, _autoencoder_net
 from skae._backprop import Backprop, FlatParameters, is_plain
 from skae.architectures import MLP, Linear
 from skae.losses import LOSSES, mean_loss
@@ -58,7 +58,7 @@ def test_training_equals_training_with_autograd(optimizer, dtype, monkeypatch):
         return ae.fit(X.astype(dtype), sample_weight=np.linspace(1, 2, len(X)))
 
     fast = fit()
-    monkeypatch.setattr(_net, "is_plain", lambda module, loss: False)
+    monkeypatch.setattr(_autoencoder_net, "is_plain", lambda module, loss: False)
     slow = fit()
     tolerance = {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-7}
     np.testing.assert_allclose(fast.transform(X), slow.transform(X), **tolerance)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from skae import AutoencoderTransformer, _net, _runtime
+from skae import AutoencoderTransformer, _net, _rows, _runtime
 from skae.architectures import MLP, Conv, Recurrent
 
 needs_cuda = pytest.mark.skipif(
@@ -36,7 +36,7 @@ def test_no_step_asks_the_device_for_a_value(monkeypatch, name, whole):
     net = ae._make_net(ae._build_module(), X.dtype)
     net._set_training(True)
     net._prepare(len(X))
-    rows = net._place(_net.make_rows(X, np.ones(len(X)), shuffle=True))
+    rows = net._place(_rows.make_rows(X, np.ones(len(X)), shuffle=True))
     assert rows.X.is_meta == whole
     for batch in net.get_iterator(rows, training=True):
         assert all(values.is_meta for values in batch)
@@ -137,6 +137,7 @@ def test_a_gpu_learns_what_the_cpu_learns(monkeypatch, name, whole):
 
 
 @needs_cuda
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 @pytest.mark.parametrize("precision", ["full", "bf16"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_kind_of_network_trains_on_a_gpu_without_waiting(name, precision):
@@ -145,7 +146,7 @@ def test_every_kind_of_network_trains_on_a_gpu_without_waiting(name, precision):
     net = ae.net_
     net._set_training(True)
     net._prepare(len(X))
-    batches = iter(net.get_iterator(net._place(_net.make_rows(X, shuffle=True)), training=True))
+    batches = iter(net.get_iterator(net._place(_rows.make_rows(X, shuffle=True)), training=True))
     net.train_step(next(batches))
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 from torch import distributed
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _net
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _build, _rows
 from skae._distributed import Group
 from skae.architectures import MLP, Linear
 
@@ -161,7 +161,7 @@ def test_chunks_in_shares_are_the_chunks_of_one_process(ranks):
     assert_same(found["chunks"], state(alone), rtol=1e-5, atol=1e-5)
 
 
-class BatchesOfBothRanks(_net.Batches):
+class BatchesOfBothRanks(_rows.Batches):
     """The batches of two ranks whose rows alternate, put together."""
 
     ranks = [(rank, torch.Generator()) for rank in range(2)]
@@ -178,14 +178,14 @@ class BatchesOfBothRanks(_net.Batches):
             yield torch.cat([X for X, _ in batches]), None
 
 
-_Batches = _net.Batches
+_Batches = _rows.Batches
 
 
 def test_shuffled_batches_are_made_of_a_part_of_each_share(ranks, monkeypatch):
     (found, _), _ = ranks
     for rank, generator in BatchesOfBothRanks.ranks:
         generator.manual_seed(rank)
-    monkeypatch.setattr(_net, "Batches", BatchesOfBothRanks)
+    monkeypatch.setattr(_build, "Batches", BatchesOfBothRanks)
     alone = estimator(batch_size=64).fit(X)
     assert_same(found["shuffled"], state(alone), rtol=1e-5, atol=1e-5)
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import AutoencoderTransformer, _net
+from skae import AutoencoderTransformer
 from skae.architectures import MLP, Linear
 from skae.modules import LinearAutoencoder
 
@@ -240,7 +240,7 @@ def test_a_fault_after_training_leaves_the_old_model(method, monkeypatch):
         raise KeyboardInterrupt("now")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_net, "rotate", fails)
+        patch.setattr(LinearAutoencoder, "rotate", fails)
         with pytest.raises(KeyboardInterrupt, match="now"):
             getattr(ae, method)(X + 1)
     np.testing.assert_array_equal(ae.transform(X), codes)

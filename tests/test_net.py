@@ -6,7 +6,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer, _net
+from skae import AutoencoderTransformer, _build, _net, _rows
 
 X = np.random.RandomState(0).rand(50, 4)
 
@@ -14,7 +14,7 @@ X = np.random.RandomState(0).rand(50, 4)
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 32, 64, 1000])
 @pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65, 66, 127, 128, 129, 1797])
 def test_batches_cover_all_rows_once_in_nearly_equal_parts(n_rows, batch_size):
-    slices = _net.batch_slices(n_rows, batch_size)
+    slices = _rows.batch_slices(n_rows, batch_size)
     covered = np.concatenate([np.arange(n_rows)[part] for part in slices])
     np.testing.assert_array_equal(covered, np.arange(n_rows))
     lengths = [part.stop - part.start for part in slices]
@@ -25,9 +25,9 @@ def test_batches_cover_all_rows_once_in_nearly_equal_parts(n_rows, batch_size):
 
 
 def test_shuffled_batches_show_each_row_once_and_another_order_each_time():
-    rows = _net.make_rows(X, weight=X[:, 0].copy(), shuffle=True)
+    rows = _rows.make_rows(X, weight=X[:, 0].copy(), shuffle=True)
     generator = torch.Generator().manual_seed(0)
-    batches = _net.Batches(rows, 16, generator, torch.float64, "cpu")
+    batches = _rows.Batches(rows, 16, generator, torch.float64, "cpu")
     passes = [list(batches) for _ in range(2)]
     orders = [np.concatenate([batch[0].numpy() for batch in one]) for one in passes]
     for one, order in zip(passes, orders):
@@ -37,17 +37,17 @@ def test_shuffled_batches_show_each_row_once_and_another_order_each_time():
 
 
 def test_rows_stay_in_order_and_in_place_without_shuffling():
-    rows = _net.make_rows(X)
+    rows = _rows.make_rows(X)
     assert rows.X.data_ptr() == X.ctypes.data
-    batches = _net.Batches(rows, 16, torch.Generator(), torch.float64, "cpu")
+    batches = _rows.Batches(rows, 16, torch.Generator(), torch.float64, "cpu")
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), X)
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 10, 101])
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.99])
 def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
-    rows = _net.make_rows(np.zeros((n_rows, 1)), shuffle=True)
-    train, valid = _net.split_rows(rows, fraction, torch.Generator().manual_seed(0))
+    rows = _rows.make_rows(np.zeros((n_rows, 1)), shuffle=True)
+    train, valid = _rows.split_rows(rows, fraction, torch.Generator().manual_seed(0))
     together = torch.cat([train.index, valid.index]).sort().values
     assert torch.equal(together, torch.arange(n_rows))
     assert len(train.index) >= 1
@@ -56,7 +56,7 @@ def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
 
 
 def test_auto_batches_and_epochs():
-    sizes = [_net.resolve_batch_size("auto", n, "adam") for n in (10, 1797, 30_000, 1_000_000)]
+    sizes = [_build.resolve_batch_size("auto", n, "adam") for n in (10, 1797, 30_000, 1_000_000)]
     assert sizes == [64, 64, 117, 256]
     ae = AutoencoderTransformer(2, tol=None, random_state=0).fit(X)
     assert ae.n_iter_ == 1500  # one step per epoch

@@ -70,7 +70,7 @@ def test_the_first_of_ordered_codes_do_for_each_number_of_them():
 
 
 def test_variational_codes_are_means_and_use_their_divergence():
-    ae = make(latent="gaussian", max_epochs=30).fit(DIGITS)
+    ae = make(latent="gaussian", max_epochs=30, device="cpu").fit(DIGITS)
     codes = ae.transform(DIGITS)
     np.testing.assert_array_equal(codes, ae.transform(DIGITS))
     encoded = ae.module_.encoder(ae.module_.standardize(torch.from_numpy(DIGITS)))
@@ -198,7 +198,9 @@ def test_a_callable_corrupts_each_batch_anew_in_the_units_of_the_rows_from_one_g
     seen = []
 
     def corrupt(X, generator):
-        seen.append((len(X), X.max().item(), torch.rand(1, generator=generator).item()))
+        seen.append(
+            (len(X), X.max().item(), torch.rand(1, generator=generator, device=X.device).item())
+        )
         return X
 
     def fit():
@@ -222,11 +224,11 @@ def test_corruption_sleeps_outside_training():
 
 @pytest.mark.parametrize("corruption", ["gaussian", "masking", "salt_pepper"])
 def test_corruption_goes_the_fast_way_to_the_same_weights(corruption, monkeypatch):
-    from skae import _net
+    from skae import _autoencoder_net
 
     X = DIGITS.astype(np.float64)
     fast = make(corruption=corruption).fit(X)
-    monkeypatch.setattr(_net, "is_plain", lambda module, loss: False)
+    monkeypatch.setattr(_autoencoder_net, "is_plain", lambda module, loss: False)
     slow = make(corruption=corruption).fit(X)
     np.testing.assert_allclose(fast.transform(X), slow.transform(X), rtol=1e-6, atol=1e-9)
 
@@ -382,7 +384,7 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
             "penalty='contractive' is about each row by itself, but norm='batch' mixes",
         ),
         ({"penalty": "kl", "architecture": Linear()}, r"penalty='kl' needs codes in \(0, 1\)"),
-        ({"corruption": lambda X, generator: X.numpy()}, "into ndarray; it must return a tensor"),
+        ({"corruption": lambda X, generator: X.tolist()}, "into list; it must return a tensor"),
         ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to LBFGS"),
         ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "0.1 is not known to Rprop: use"),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
@@ -428,7 +430,9 @@ def test_batch_norm_survives_batches_of_one_row():
     for row in DIGITS[:100]:
         ae.partial_fit(row[np.newaxis])
     assert ae.score(DIGITS) > -1
-    weighted = make(architecture=architecture).fit(DIGITS, sample_weight=np.ones(len(DIGITS)))
+    weighted = make(architecture=architecture, device="cpu").fit(
+        DIGITS, sample_weight=np.ones(len(DIGITS))
+    )
     assert weighted.module_.train()(torch.from_numpy(DIGITS[:7])).shape == (7, 64)
 
 
@@ -468,7 +472,7 @@ class KeepsATensor(WritesToItsInput):
 
 
 def test_a_module_that_keeps_a_tensor_from_its_first_rows_is_trained():
-    assert np.isfinite(make(architecture=KeepsATensor).fit(DIGITS).loss_curve_).all()
+    assert np.isfinite(make(architecture=KeepsATensor, device="cpu").fit(DIGITS).loss_curve_).all()
 
 
 def test_pretraining_drops_no_reconstruction_and_corrupts_rows_of_x_alone():
@@ -494,7 +498,7 @@ def test_what_does_not_go_together_is_refused_when_training_goes_on():
 
 
 def test_a_penalty_set_later_is_not_rotated_away():
-    ae = make(architecture=Linear(), warm_start=True).fit(DIGITS)
+    ae = make(architecture=Linear(), warm_start=True, device="cpu").fit(DIGITS)
     ae.set_params(penalty="l1").fit(DIGITS)
     assert not hasattr(ae, "components_")
     rows = ae.module_.standardize(torch.from_numpy(DIGITS))
@@ -523,7 +527,7 @@ def test_widths_may_be_arrays():
 
 def test_a_callable_corruption_leaves_the_global_generator_alone():
     def corrupt(X, generator):
-        return X + torch.rand(X.shape)
+        return X + torch.rand(X.shape, device=X.device)
 
     state = torch.get_rng_state()
     one, same = (make(corruption=corrupt).fit(DIGITS).transform(DIGITS) for _ in range(2))

@@ -30,7 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.callbacks import GradientNormClipping
 
 import skae
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _net, _persistence
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _persistence, _weights
 from skae.architectures import MLP, Conv, Linear, Recurrent
 
 X = np.random.RandomState(0).uniform(0.1, 0.9, (40, 16))
@@ -309,7 +309,7 @@ def test_save_refuses_a_network_that_is_not_whole(tmp_path):
 
 def test_a_network_that_is_too_wide_for_load_can_still_be_copied(tmp_path, monkeypatch):
     conv = quick(architecture=Conv((1, 4, 4), channels=(2, 3))).fit(X)
-    monkeypatch.setattr(_net, "MAX_ACTIVATIONS", 7)
+    monkeypatch.setattr(_weights, "MAX_ACTIVATIONS", 7)
     assert_same(conv, pickle.loads(pickle.dumps(conv)))
     with pytest.raises(ValueError, match="numbers per row, more than 7: such a network can be"):
         skae.save(conv, tmp_path / "a.skae")

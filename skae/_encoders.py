@@ -1,0 +1,146 @@
+"""A classifier's encoder: which may be one, how it is fitted, what it gives."""
+
+from numbers import Integral
+from types import FunctionType
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, get_tags
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skae._autoencoder import AutoencoderTransformer
+
+
+def check_encoder(encoder, strategy, n_features):
+    """Raise an error if an encoder does not go with the strategy or X, or would be lost."""
+    inside = unfrozen(encoder)
+    last = last_step(inside)
+    if strategy != "frozen" and not isinstance(last, AutoencoderTransformer):
+        raise ValueError(
+            f"strategy={strategy!r} trains the weights of an autoencoder, which "
+            f"{type(last).__name__} is not: use strategy='frozen', or an "
+            "AutoencoderTransformer as encoder."
+        )
+    if inside is encoder:
+        if is_fitted(encoder):
+            raise ValueError(
+                f"encoder is a fitted {type(encoder).__name__}, whose weights clone and "
+                "searches would drop. Pass FrozenEstimator(encoder) to use it as it is, or "
+                "clone(encoder) to have it fitted here."
+            )
+        return
+    try:
+        check_is_fitted(inside)
+    except NotFittedError as error:
+        raise ValueError(
+            f"encoder=FrozenEstimator({type(inside).__name__}) holds an encoder that is not "
+            "fitted: fit it before, or pass it without FrozenEstimator to have it fitted here."
+        ) from error
+    n_columns = getattr(inside, "n_features_in_", n_features)
+    if n_columns != n_features:
+        raise ValueError(
+            f"encoder was fitted on {n_columns} columns and X has {n_features}: pass "
+            "rows with the same columns, or clone(encoder) to have it fitted here."
+        )
+
+
+def fit_encoder(encoder, strategy, X, weight, X_unlabeled):
+    """Fit the encoder; for "scratch", what stands before the autoencoder in a pipeline."""
+    if strategy == "scratch":
+        if isinstance(encoder, Pipeline) and len(encoder) > 1:
+            encoder[:-1].fit(X)
+        return
+    if X_unlabeled is not None:
+        if weight is not None:
+            weight = np.concatenate([weight, np.ones(len(X_unlabeled))])
+        X = np.concatenate([X, X_unlabeled])
+    if weight is not None and has_fit_parameter(encoder, "sample_weight"):
+        encoder.fit(X, sample_weight=weight)
+    else:
+        encoder.fit(X)
+
+
+def renew_encoder(encoder, rows, X, weight, rng):
+    """Return an encoder with fresh weights, in the units of the labelled rows."""
+    fresh = clone(last_step(encoder)).set_params(random_state=rng.randint(2**31 - 1))
+    fresh._start_untrained(rows_before(encoder, rows, X), weight)
+    if not isinstance(encoder, Pipeline):
+        return fresh
+    encoder.steps[-1] = (encoder.steps[-1][0], fresh)
+    return encoder
+
+
+def rows_before(encoder, rows, X):
+    """Return rows as the autoencoder sees them, after the steps before it."""
+    # Names of columns go to those who know names.
+    rows = rows if hasattr(encoder, "feature_names_in_") else X
+    if isinstance(encoder, Pipeline) and len(encoder) > 1:
+        return encoder[:-1].transform(rows)
+    return rows
+
+
+def inputs_of(encoder, strategy, rows, X):
+    """Return what the network takes: codes of a frozen encoder, or rows."""
+    if strategy == "frozen":
+        rows = rows if hasattr(encoder, "feature_names_in_") else X
+        codes = encoder.transform(rows)
+        return check_array(codes, dtype=X.dtype, order="C", input_name="codes")
+    inputs = last_step(encoder)._check_rows(rows_before(encoder, rows, X))
+    return inputs.astype(X.dtype, copy=False)
+
+
+def unfrozen(encoder):
+    """Return what a FrozenEstimator holds, or what is none as it is."""
+    return encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
+
+
+def last_step(encoder):
+    """Return the last step of a pipeline, or what is none as it is."""
+    return encoder.steps[-1][1] if isinstance(encoder, Pipeline) else encoder
+
+
+def is_fitted(encoder):
+    """Tell whether an encoder has learned something that clone would drop."""
+    if isinstance(encoder, Pipeline):
+        # A pipeline that ends in a step without state passes for fitted from the start.
+        return any(is_fitted(step) for _, step in encoder.steps if hasattr(step, "fit"))
+    if isinstance(encoder, FrozenEstimator) or not get_tags(encoder).requires_fit:
+        return False
+    try:
+        check_is_fitted(encoder)
+    except NotFittedError:
+        return False
+    return True
+
+
+def is_alike(one, other):
+    """Tell whether two encoders, or parts of them, have the same parameters and weights."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, BaseEstimator):
+        return is_alike(one.__getstate__(), other.__getstate__())
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(is_alike(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(is_alike, one, other))
+    if isinstance(one, (np.ndarray, np.generic, float)):
+        return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
+    if isinstance(one, (str, Integral, type, FunctionType)):
+        return one == other
+    return True  # of one type, and nothing else is known about comparing them
+
+
+def seeded_clone(encoder, rng):
+    """Return a clone with a seed for each ``random_state`` that is None, nested ones too."""
+    encoder = clone(encoder)
+    seeds = {
+        name: rng.randint(2**31 - 1)
+        for name, value in sorted(encoder.get_params().items(), key=lambda item: item[0])
+        if name.rpartition("__")[2] == "random_state" and value is None
+    }
+    return encoder.set_params(**seeds)
