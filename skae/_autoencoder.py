@@ -432,7 +432,8 @@ class AutoencoderTransformer(
         if self.early_stopping:
             # Not the net's generator: with the same seed, the same rows are held out again.
             generator = _runtime.make_generator(self._settings["seed"])
-            rows, valid = _rows.split_rows(rows, self.validation_fraction, generator)
+            with current_group().together():
+                rows, valid = _rows.split_rows(rows, self.validation_fraction, generator)
         if self.pretrain is not None and not continues:
             self._pretrain(rows, valid)
         stopping = self._stopping(rows, self.net_)
@@ -679,10 +680,24 @@ class AutoencoderTransformer(
         group = current_group()
         with group.together():
             X, weight = self._check_own_rows(X, sample_weight, reset)
-        group.check_shares(X, weight)
+        if group.size > 1:
+            self._check_alike(group, X, weight, reset)
         if weight is None:
             return X, None, float(sum(group.gather(len(X))))
         return X, weight / max(group.gather(weight.max())), sum(group.gather(weight.sum()))
+
+    def _check_alike(self, group, X, weight, reset):
+        """Raise an error if this is not the same training on all ranks, with about as many rows."""
+        own = ("callbacks", "device", "random_state", "verbose")  # may differ
+        parameters = self.get_params(deep=False).items()
+        group.check_same(
+            n_features=X.shape[1],
+            dtype=X.dtype.name,
+            weighted=weight is not None,
+            fitted=not reset and f"a network of fingerprint {_training.fingerprint(self):x}",
+            **{name: _training.identity(value) for name, value in parameters if name not in own},
+        )
+        group.check_shares(len(X) if weight is None else np.count_nonzero(weight))
 
     def _check_own_rows(self, X, sample_weight, reset):
         """Return the rows of this process, and their weights as given or None."""

@@ -95,23 +95,23 @@ class Group:
             if error is not None:
                 raise RuntimeError(f"Training ended on all ranks, because rank {rank} met {error}")
 
-    def check_shares(self, X, weight):
-        """Raise an error if the ranks have different kinds of rows, or too different a number."""
+    def check_same(self, **named):
+        """Raise an error if something is not the same on all ranks; its ``repr`` is what counts."""
         if self.size == 1:
             return
-        kinds = self.gather((X.shape[1], X.dtype.name, weight is not None))
-        for rank, kind in enumerate(kinds):
-            if kind != kinds[0]:
-                named = [
-                    f"{n_columns} columns of {dtype} {'with' if weighted else 'without'} "
-                    "sample_weight"
-                    for n_columns, dtype, weighted in (kinds[0], kind)
-                ]
-                raise ValueError(
-                    f"Rank 0 has {named[0]}, rank {rank} has {named[1]}: pass the same kind of "
-                    "rows on each rank."
-                )
-        counts = self.gather(len(X))
+        ranks = self.gather({name: repr(value) for name, value in named.items()})
+        for rank, theirs in enumerate(ranks):
+            for name, value in ranks[0].items():
+                if theirs.get(name) != value:
+                    raise ValueError(
+                        f"Rank 0 has {name}={value}, rank {rank} has {name}={theirs.get(name)}: "
+                        "ranks that train one model need the same parameters, kind of rows and "
+                        "network to start from."
+                    )
+
+    def check_shares(self, n_rows):
+        """Raise an error if the ranks have too different a number of rows that count."""
+        counts = self.gather(n_rows)
         if max(counts) > 2 * min(counts):
             raise ValueError(
                 f"The ranks have shares of {min(counts)} to {max(counts)} rows, but each batch "
@@ -123,10 +123,16 @@ class Group:
         try:
             yield
         except RuntimeError as error:
+            if "timed out" in str(error).lower():  # torch has no class of its own for it
+                what = (
+                    "has waited for another rank for longer than the timeout of "
+                    "init_process_group: that one hangs, has much more to do, or went on after "
+                    "an error. To be told which it is, set TORCH_DISTRIBUTED_DEBUG=DETAIL"
+                )
+            else:
+                what = "has lost another rank: see what that one printed last"
             raise RuntimeError(
-                f"Rank {self.rank} of {self.size} has lost another rank: that one has ended, or "
-                "has let the others wait for longer than the timeout of init_process_group. See "
-                "what it printed last, and start all ranks again."
+                f"Rank {self.rank} of {self.size} {what}, and start all ranks again. ({error})"
             ) from error
 
 

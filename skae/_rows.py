@@ -165,29 +165,31 @@ class Batches:
         return len(self.slices)
 
     def __iter__(self):
-        X, weight, index, shuffle, y, _, file = self.dataset
+        X, weight, index, shuffle, y, _, _ = self.dataset
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
         index = index.to(X.device)
-        read = (X.index_select(0, index[rows]) for rows in self.slices)
-        for rows, X in zip(self.slices, self._read_file(index) if file else read):
+        for rows, values in zip(self.slices, self._read(index)):
             rows = index[rows]
             batch = (
-                self._on_device(X),
+                self._on_device(values),
                 None if weight is None else self._on_device(weight.index_select(0, rows)),
             )
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
 
-    def _read_file(self, index):
-        """Yield the rows of each batch; many batches are read at once, in the order of the file."""
-        file = self.dataset.file
+    def _read(self, index):
+        """Yield the rows of each batch; of a large file, those of many batches are read at once."""
+        X, file = self.dataset.X, self.dataset.file
+        if file is None:
+            yield from (X.index_select(0, index[rows]) for rows in self.slices)
+            return
         longest = max(rows.stop - rows.start for rows in self.slices)
         n_batches = max(1, READ_BYTES // (longest * file.n_bytes))
         memory = np.empty((n_batches * longest, *file.X.shape[1:]), file.X.dtype)
         for first in range(0, len(self.slices), n_batches):
             slices = self.slices[first : first + n_batches]
             start = slices[0].start
-            numbers, order = index[start : slices[-1].stop].sort()
+            numbers, order = index[start : slices[-1].stop].sort()  # in the order of the file
             X = torch.from_numpy(file.take(numbers.numpy(), out=memory[: len(numbers)]))
             place = order.argsort()
             for rows in slices:

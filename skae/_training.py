@@ -2,8 +2,10 @@
 
 from contextlib import contextmanager
 from numbers import Integral, Real
+from zlib import crc32
 
 import numpy as np
+import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skae import _runtime
@@ -59,7 +61,7 @@ def check_same_network(asked, fitted):
         If two of them do not mean the same network.
     """
     for name, now in asked.items():
-        if _identity(now) != _identity(fitted[name]):
+        if identity(now) != identity(fitted[name]):
             raise ValueError(
                 f"The fitted network has {name}={fitted[name]!r}, but {name} is {now!r} now, and "
                 "training goes on with that network. Use fit with warm_start=False to train "
@@ -67,7 +69,7 @@ def check_same_network(asked, fitted):
             )
 
 
-def _identity(value):
+def identity(value):
     """Return what two parameters must share to mean the same network."""
     if isinstance(value, Architecture):
         parameters = value.get_params().items()
@@ -78,6 +80,18 @@ def _identity(value):
     if callable(value):  # copies of a callable are not equal, so its name has to do
         return getattr(value, "__qualname__", type(value))
     return tuple(value) if np.iterable(value) and not isinstance(value, str) else value
+
+
+def fingerprint(estimator):
+    """Return a number that two fitted estimators share if training goes on from the same."""
+    net = estimator.net_
+    states = [net.module_.state_dict(), *net.optimizer_.state_dict()["state"].values()]
+    values = [value for state in states for value in state.values()]
+    arrays = [value.cpu().numpy() for value in values if isinstance(value, torch.Tensor)]
+    number = 0
+    for array in (*arrays, estimator.mean_, estimator.loss_curve_):
+        number = crc32(np.ascontiguousarray(array), number)
+    return number
 
 
 def follow_settings(estimator, names):

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 from torch import distributed
@@ -89,6 +90,23 @@ def run_scenarios(rank, meeting):
     found["nan"] = error_of(lambda: estimator().fit(broken))
     found["columns"] = error_of(lambda: estimator().fit(mine[:, : 60 + rank]))
     found["few"] = error_of(lambda: estimator().fit(mine[: 100 if rank else 20]))
+    light = (np.arange(len(mine)) < (9 if rank else 99)).astype(float)
+    found["light"] = error_of(lambda: estimator().fit(mine, sample_weight=light))
+    found["weighted on one"] = error_of(
+        lambda: estimator().fit(mine, sample_weight=np.ones(len(mine)) if rank else None)
+    )
+    found["dtype"] = error_of(lambda: estimator().fit(mine.astype("f4") if rank else mine))
+    found["parameter"] = error_of(lambda: estimator(batch_size=8 + rank).fit(mine))
+    found["architecture"] = error_of(lambda: estimator(architecture=MLP((8 + rank,))).fit(mine))
+    found["one row"] = error_of(lambda: estimator(early_stopping=True).fit(mine[: 2 - rank]))
+    found["own"] = error_of(
+        lambda: estimator(random_state=rank, verbose=0, callbacks=[Callback()] * rank).fit(mine)
+    )
+    apart = estimator(warm_start=True).fit(mine)
+    one_fitted = clone(apart) if rank else apart
+    found["fitted on one"] = error_of(lambda: one_fitted.fit(mine))
+    apart.net_.optimizer_.param_groups[0]["params"][0].data += rank
+    found["fitted apart"] = error_of(lambda: apart.partial_fit(mine))
     found["classifier"] = error_of(
         lambda: PretrainedEncoderClassifier().fit(mine, np.arange(len(mine)) % 2)
     )
@@ -218,9 +236,23 @@ def test_an_error_of_one_rank_is_an_error_of_all(ranks):
 
 def test_shares_must_be_of_one_kind_and_about_equal(ranks):
     for found in ranks[0]:
-        assert "Rank 0 has 60 columns of float64 without sample_weight, rank 1" in found["columns"]
+        assert "Rank 0 has n_features=60, rank 1 has n_features=61" in found["columns"]
+        assert "Rank 0 has dtype='float64', rank 1 has dtype='float32'" in found["dtype"]
+        assert "Rank 0 has weighted=False, rank 1 has weighted=True" in found["weighted on one"]
         assert "shares of 20 to 100 rows" in found["few"]
+        assert "shares of 9 to 99 rows" in found["light"]
         assert "trains in one process" in found["classifier"]
+
+
+def test_ranks_must_agree_on_what_they_train(ranks):
+    for found in ranks[0]:
+        assert "Rank 0 has batch_size=8, rank 1 has batch_size=9" in found["parameter"]
+        assert "'hidden_layer_sizes': (8,)" in found["architecture"]
+        assert "'hidden_layer_sizes': (9,)" in found["architecture"]
+        assert "rank 1 has fitted=False" in found["fitted on one"]
+        assert "Rank 0 has fitted='a network of fingerprint" in found["fitted apart"]
+        assert "early_stopping=True needs rows to train on" in found["one row"]
+        assert found["own"] is None
 
 
 def test_the_death_of_a_rank_ends_the_others(ranks):
@@ -229,12 +261,19 @@ def test_the_death_of_a_rank_ends_the_others(ranks):
     assert first["seconds"] < 60
 
 
-def test_an_interrupted_exchange_is_named(monkeypatch):
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("Connection closed by peer", "has lost another rank: see what that one printed last"),
+        ("Timed out waiting 1000ms", "has waited for another rank .*TORCH_DISTRIBUTED_DEBUG"),
+    ],
+)
+def test_an_interrupted_exchange_is_named(monkeypatch, what, said):
     def fail(*args):
-        raise RuntimeError("Connection closed by peer")
+        raise RuntimeError(what)
 
     monkeypatch.setattr(distributed, "all_reduce", fail)
-    with pytest.raises(RuntimeError, match="Rank 1 of 2 has lost another rank"):
+    with pytest.raises(RuntimeError, match=f"Rank 1 of 2 {said}.*{what}"):
         Group(1, 2).average_gradients([torch.zeros(2)], torch.tensor(1.0), 3)
 
 
