@@ -24,25 +24,29 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, _files, _rows
+from skae.architectures import MLP, Linear
 
-#: Fits a quarter of a gigabyte that is on disk, when the process may allocate half of that.
+#: Fits a quarter of a gigabyte that is on disk, when the process may allocate half of that, and
+#: tells by how much of it the process ever grew, pages of the file included.
 FIT_IN_LITTLE_MEMORY = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, _files, _rows
 from skae.architectures import MLP
 
+_files.LARGE_FILE, _rows.READ_BYTES = 2**20, 2**24
 X = np.memmap(sys.argv[1], dtype=np.float32, mode="r").reshape(-1, 128)
 ae = AutoencoderTransformer(2, architecture=MLP((16,)), batch_size=4096, max_epochs=1, tol=None)
 ae.fit(X[:8192]).score(X[:8192])  # loads what is loaded on first use
-status = Path("/proc/self/status").read_text()
-data = 1024 * int(status.split("VmData:")[1].split()[0])
+def memory(kind):
+    return 1024 * int(Path("/proc/self/status").read_text().split(kind)[1].split()[0])
+peak, data = memory("VmHWM:"), memory("VmData:")
 _, hard = resource.getrlimit(resource.RLIMIT_DATA)
 resource.setrlimit(resource.RLIMIT_DATA, (data + X.nbytes // 2, hard))
 ae.fit(X)
-print(ae.transform(X).shape, ae.score(X) > 0)
+print(ae.transform(X).shape, ae.score(X) > 0, memory("VmHWM:") < peak + 0.4 * X.nbytes)
 """
 
 
@@ -58,7 +62,68 @@ def test_rows_on_disk_are_never_copied_as_a_whole(tmp_path):
         text=True,
     )
     assert result.stderr == ""
-    assert result.stdout == "(500000, 2) True\n"
+    assert result.stdout == "(500000, 2) True True\n"
+
+
+@pytest.fixture
+def every_file_is_large(monkeypatch):
+    monkeypatch.setattr(_files, "LARGE_FILE", 1)
+    monkeypatch.setattr(_rows, "READ_BYTES", 20_000)
+
+
+def on_disk(X, folder, mode="r"):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode=mode)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"architecture": Linear(), "batch_size": 7},
+        {"architecture": MLP((8, 6)), "pretrain": "layerwise", "early_stopping": True},
+    ],
+    ids=["mlp", "linear", "layerwise"],
+)
+def test_rows_on_disk_give_the_bits_of_rows_in_memory(
+    digits, tmp_path, every_file_is_large, params
+):
+    X, _ = digits
+    rows, weight = on_disk(X, tmp_path), np.arange(len(X)) % 3
+    assert _files.rows_in_file(rows) is not None
+    ae, same = (AutoencoderTransformer(3, max_epochs=2, tol=None, random_state=0) for _ in "ab")
+    ae.set_params(**params).fit(rows[20:], sample_weight=weight[20:]).partial_fit(rows[:20])
+    same.set_params(**params).fit(X[20:], sample_weight=weight[20:]).partial_fit(X[:20])
+    np.testing.assert_array_equal(ae.transform(rows), same.transform(X))
+    assert ae.score(rows) == same.score(X)
+
+
+@pytest.mark.parametrize(
+    ("value", "params", "match"),
+    [
+        (np.nan, {}, "Input X contains NaN.\nAutoencoderTransformer does not accept missing"),
+        (np.inf, {}, "Input X contains infinity or a value too large for dtype"),
+        (99.0, {"loss": "bce"}, "loss='bce' needs X in .0, 1., got values from 0 to 99"),
+    ],
+)
+def test_rows_on_disk_are_checked_as_rows_in_memory(
+    digits, tmp_path, every_file_is_large, value, params, match
+):
+    X = digits[0] / 16
+    X[200, 3] = value
+    with pytest.raises(ValueError, match=match):
+        AutoencoderTransformer(2, **params).fit(on_disk(X, tmp_path))
+
+
+@pytest.mark.parametrize(("mode", "gives_back"), [("r", True), ("r+", True), ("c", False)])
+def test_changes_of_rows_on_disk_are_kept(digits, tmp_path, every_file_is_large, mode, gives_back):
+    X = on_disk(digits[0], tmp_path, mode)
+    if mode != "r":
+        X[:100] = 1  # of "c", in no file
+    expected = np.array(X)
+    AutoencoderTransformer(2, max_epochs=1, tol=None).fit(X).transform(X)
+    assert (_files.rows_in_file(X) is not None) == gives_back
+    np.testing.assert_array_equal(X, expected)
 
 
 def test_blocks_of_a_dask_array_are_chunks_of_a_stream(digits):
