@@ -2,8 +2,8 @@
 
     python benchmarks/bench_large.py [--case memory|rows] [--rows 20000000] [--exchange 0.4]
 
-"memory" fits, encodes and scores 4 GB of rows on disk and prints the peaks of resident memory, pages
-of the file included, and times; then once more with pages left to the system, for comparison.
+"memory" fits, encodes and scores 4 GB of rows on disk and prints the peaks of resident memory,
+pages of the file included, and times; then once more with pages left to the system.
 "rows" fits 20 million rows of 32 columns and encodes them, and extrapolates the time of an epoch to
 a thousand million rows on several ranks: rows over ranks times the rows per second measured, plus
 for each step the time of exchanging gradients, in ms, as bench_distributed.py measures it.

@@ -121,6 +121,23 @@ def test_precision_is_a_setting_that_survives_clone_and_counts_from_the_next_chu
     assert ae.set_params(precision="full").partial_fit(X).net_.precision == "full"
 
 
+def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
+    def corrupt(X, generator):
+        torch.rand(1, generator=generator)
+        if corrupt.fails:
+            raise KeyError("of the user")
+        return X
+
+    corrupt.fails = False
+    ae = AutoencoderTransformer(2, corruption=corrupt, random_state=0).partial_fit(X)
+    ae.net_.noise_ = torch.Generator()  # as on a GPU, where noise has a generator of its own
+    before = ae.net_.noise_.get_state()
+    corrupt.fails = True
+    with pytest.raises(KeyError, match="of the user"):
+        ae.partial_fit(X)
+    assert torch.equal(ae.net_.noise_.get_state(), before)
+
+
 @needs_cuda
 @pytest.mark.parametrize("whole", [True, False], ids=["rows on the GPU", "rows in batches"])
 @pytest.mark.parametrize("name", ["written-out gradients", "convolutions"])
