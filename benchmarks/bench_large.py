@@ -142,6 +142,8 @@ def extrapolate(rows_per_second, exchange, n_rows=10**9):
             total = work + (n_rows / batch * exchange if n_ranks > 1 else 0)
             line += f"{total / 60:>9.1f} min ({work / total:.2f})"
         print(line)
+    limits = "".join(f"{batch / rows_per_second / exchange:>18,.0f}" for batch in BATCHES)
+    print(f"{'efficiency 0.5 at ranks':<25}{limits}")
 
 
 if __name__ == "__main__":
