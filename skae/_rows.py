@@ -163,8 +163,7 @@ class Batches:
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
         index = index.to(X.device)
-        for rows in self.slices:
-            rows = index[rows]
+        for rows in index.split([rows.stop - rows.start for rows in self.slices]):
             batch = (
                 self._on_device(X.index_select(0, rows)),
                 None if weight is None else self._on_device(weight.index_select(0, rows)),

@@ -25,7 +25,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import AutoencoderTransformer, _rows
+from skae import AutoencoderTransformer, _rows, _weights
 from skae.architectures import MLP, Architecture, Linear
 from skae.modules import Autoencoder
 

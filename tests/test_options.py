@@ -198,7 +198,9 @@ def test_a_callable_corrupts_each_batch_anew_in_the_units_of_the_rows_from_one_g
     seen = []
 
     def corrupt(X, generator):
-        seen.append((len(X), X.max().item(), torch.rand(1, generator=generator, device=X.device).item()))
+        seen.append(
+            (len(X), X.max().item(), torch.rand(1, generator=generator, device=X.device).item())
+        )
         return X
 
     def fit():
@@ -428,7 +430,9 @@ def test_batch_norm_survives_batches_of_one_row():
     for row in DIGITS[:100]:
         ae.partial_fit(row[np.newaxis])
     assert ae.score(DIGITS) > -1
-    weighted = make(architecture=architecture, device="cpu").fit(DIGITS, sample_weight=np.ones(len(DIGITS)))
+    weighted = make(architecture=architecture, device="cpu").fit(
+        DIGITS, sample_weight=np.ones(len(DIGITS))
+    )
     assert weighted.module_.train()(torch.from_numpy(DIGITS[:7])).shape == (7, 64)
 
 
