@@ -25,9 +25,10 @@ Files with a leading underscore are private. The estimators: ``_autoencoder``, `
 its parameters ask for) and ``_linear`` (PCA's axes), ``_classifier`` with ``_encoders`` and
 ``_labels``, ``_training`` (what both do). Their nets: ``_autoencoder_net`` and ``_head``, ``_net``
 (what both are: training with skorch), ``_build`` (optimiser, batches, callbacks), ``_rows``
-(batches), ``_files`` (large files), ``_weights`` (as arrays), ``_objective`` (what a step minimises), ``_backprop`` (the fast
-path), ``_runtime`` (random numbers, threads, devices). Others: ``_codes`` (what an array of codes
-tells), ``_label_efficiency`` (a part of inspection), ``_report`` (results as tables),
+(batches), ``_files`` (large ones), ``_weights`` (as arrays), ``_objective`` (what a step
+minimises), ``_backprop`` (the fast path), ``_distributed`` (several processes), ``_runtime``
+(random numbers, threads, devices). Others: ``_codes`` (what an array of codes tells),
+``_label_efficiency`` (a part of inspection), ``_report`` (results as tables),
 ``_persistence`` (files), ``_audit`` (what a file may hold), ``_plot_base`` and the other
 ``_plot_*`` (the parts of plotting).
 """

@@ -43,8 +43,7 @@ class AutoencoderNet(Net):
     def train_step(self, batch, **fit_params):
         """Take one step of the optimiser."""
         X, weight = batch
-        target = self._standardize(X)
-        inputs = self._shown(target)
+        inputs = target = self._standardize(X)
         if self.criterion_.corruption is not None:
             with seeded(self.noise_):
                 inputs = self.criterion_.corrupt(X, self._standardize, self.noise_)
@@ -53,7 +52,7 @@ class AutoencoderNet(Net):
             if self.backprop_ is not None:
                 return self.backprop_(inputs, target, weight)
             self._clear_gradients()
-            loss = self._objective(inputs, target, weight)
+            loss = self._objective(self._shown(inputs), target, weight)
             loss.backward()
             return loss
 
@@ -66,9 +65,9 @@ class AutoencoderNet(Net):
             target = self._standardize(X)
             return {"loss": self._objective(self._shown(target), target, weight).detach()}
 
-    def _shown(self, target):
+    def _shown(self, rows):
         """Return rows that the module may be given: a user's might write to them."""
-        return target if keeps_units(self.module_) else target.clone()
+        return rows if keeps_units(self.module_) else rows.clone()
 
     def _standardize(self, X):
         """Return rows in the units in which the loss is computed."""

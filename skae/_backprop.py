@@ -1,4 +1,4 @@
-"""The fast path of training: gradients of plain networks written out, weights in one vector.
+"""The fast path of training: gradients of plain networks written out, one vector, one update.
 
 For the networks that most people train, fully connected with simple activations, automatic
 differentiation costs more than the arithmetic: it records each operation, allocates each
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.optim import Adam, AdamW
 
 from skae.losses import GRADIENTS, mean_loss
 from skae.modules import Level, LinearAutoencoder, MLPAutoencoder
@@ -79,7 +80,6 @@ class Backprop:
             else:
                 self.parts[-1][1] = ACTIVATIONS[type(step)]
 
-    @torch.no_grad()
     def __call__(self, inputs, target, weight=None):
         """Write the gradients of a batch into the parameters and return its loss.
 
@@ -96,7 +96,7 @@ class Backprop:
         torch.Tensor
             The mean loss, a scalar.
         """
-        layers = self._layers(len(target))
+        layers = self._layers(target.shape[0])
         xs = [inputs, *(layer.y for layer in layers)]
         for layer, x in zip(layers, xs):
             y = torch.addmm(layer.b, x, layer.Wt, out=layer.y)
@@ -108,7 +108,7 @@ class Backprop:
             scale = (weight / (weight.sum() * target.shape[1])).unsqueeze(1)
         d = GRADIENTS[self.loss](y, target, scale, out=layer.d)
         if self.loss == "mse" and weight is None:  # d is 2 (y - target) / n, so no second pass
-            loss = d.ravel().dot(d.ravel()) * (target.numel() / 4)
+            loss = d.ravel().dot(d.ravel()).mul_(target.numel() / 4)
         else:
             loss = mean_loss(self.loss, y, target, weight)
 
@@ -172,3 +172,65 @@ class FlatParameters:
                 value.copy_(weight.detach().ravel())
                 weight.data = value.view_as(weight)
             weight.grad = gradient.view_as(weight)
+
+
+class FusedUpdate:
+    """The step of a fused optimiser of torch for a vector of weights, without what is around it.
+
+    torch looks in each step for weights, devices and listeners that have not changed since the
+    last one, which takes a small network longer than the update. All that is of interest stays
+    where it is: the state in the optimiser, the learning rate and the rest in its groups.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        For which ``can_update`` holds.
+    """
+
+    #: What updates weights, by type of optimiser.
+    functions = {Adam: torch._fused_adam_, AdamW: torch._fused_adamw_}
+
+    def __init__(self, optimizer):
+        self.update = self.functions[type(optimizer)]
+        self.groups = []
+        for group in optimizer.param_groups:
+            (vector,) = group["params"]
+            state = optimizer.state[vector]
+            tensors = vector.detach(), vector.grad, state["exp_avg"], state["exp_avg_sq"]
+            self.groups.append((group, [[values] for values in tensors], state["step"]))
+
+    def __call__(self):
+        """Take one step along the gradients."""
+        for group, tensors, n_steps in self.groups:
+            n_steps.add_(1)
+            beta1, beta2 = group["betas"]
+            self.update(
+                *tensors,
+                [],
+                [n_steps],
+                lr=group["lr"],
+                beta1=beta1,
+                beta2=beta2,
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=group["maximize"],
+            )
+
+
+def can_update(optimizer):
+    """Tell whether :class:`FusedUpdate` does what the next steps of an optimiser would do.
+
+    It must have made a step, so that there is a state, and nobody may have put something of their
+    own around its steps, as torch's schedules of learning rates do.
+    """
+    return (
+        type(optimizer) in FusedUpdate.functions
+        and "step" not in vars(optimizer)
+        and not optimizer._optimizer_step_pre_hooks
+        and not optimizer._optimizer_step_post_hooks
+        and all(
+            group["fused"] and not group["amsgrad"] and optimizer.state[group["params"][0]]
+            for group in optimizer.param_groups
+        )
+    )

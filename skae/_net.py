@@ -14,7 +14,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae._backprop import FlatParameters
+from skae._backprop import FlatParameters, FusedUpdate, can_update
 from skae._distributed import Group, current_group
 from skae._files import rows_in_file
 from skae._progress import show_progress
@@ -98,6 +98,7 @@ class Net(NeuralNet):
         self.generator = generator
         self.n_features = n_features
         self.group_ = Group()  # until training begins
+        self.update_, self.hears_gradients_ = None, False
 
     def train(self, rows, valid, stopping, verbose=0, task=None):
         """Train until an epoch brings no progress, and keep the best weights of a validation.
@@ -288,14 +289,18 @@ class Net(NeuralNet):
         if training:
             self._prepare(max(batch.stop - batch.start for batch in iterator.slices))
         listening = self._listening("on_batch_begin", "on_batch_end")
+        self.update_, self.hears_gradients_ = None, self._listening("on_grad_computed")
+        may_shortcut = self.flats_ and not listening and not self.hears_gradients_
         # One tensor for all losses: to fetch each is slow, to keep each fragments the memory.
         losses = torch.empty(3, len(iterator), **iterator.to)
         losses[1] = torch.tensor([batch.stop - batch.start for batch in iterator.slices])
-        for i, batch in enumerate(iterator):
+        for i, (batch, kept) in enumerate(zip(iterator, losses[0])):
             if listening:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            losses[0, i] = loss = step["loss"].detach()
+            if i == 0 and training and may_shortcut and can_update(self.optimizer_):
+                self.update_ = FusedUpdate(self.optimizer_)
+            loss = kept.copy_(step["loss"].detach())
             if batch[1] is not None:
                 losses[1, i] = batch[1].sum()
             if "error" in step:
@@ -303,6 +308,7 @@ class Net(NeuralNet):
             if listening:
                 self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
+        self.update_ = None
         if training:  # running averages of the ranks differ, since each saw its own rows
             self.group_.broadcast(self.module_.buffers())
         losses, weights, errors = losses.cpu().double()
@@ -326,12 +332,17 @@ class Net(NeuralNet):
                 ]
                 n_rows = len(X) if weight is None else weight.sum()
                 loss = self.group_.average_gradients(gradients, loss, n_rows)
-            if self._listening("on_grad_computed"):
+            if self.hears_gradients_:
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
             return loss
 
-        return {"loss": self.optimizer_.step(closure)}
+        if self.update_ is None:
+            return {"loss": self.optimizer_.step(closure)}
+        with torch.enable_grad():
+            loss = closure()
+        self.update_()
+        return {"loss": loss}
 
     def apply(self, method, X):
         """Apply a method of the module to the rows of an array, in batches of bounded memory.

@@ -165,38 +165,34 @@ class Batches:
         return len(self.slices)
 
     def __iter__(self):
-        X, weight, index, shuffle, y, _, _ = self.dataset
+        X, weight, index, shuffle, y, _, file = self.dataset
         if shuffle:
             index = index[torch.randperm(len(index), generator=self.generator)]
         index = index.to(X.device)
-        for rows, values in zip(self.slices, self._read(index)):
-            rows = index[rows]
+        parts = index.split([rows.stop - rows.start for rows in self.slices])
+        read = (X.index_select(0, rows) for rows in parts) if file is None else _read(file, parts)
+        for rows, values in zip(parts, read):
             batch = (
                 self._on_device(values),
                 None if weight is None else self._on_device(weight.index_select(0, rows)),
             )
             yield batch if y is None else (*batch, y[rows].to(self.to["device"]))
 
-    def _read(self, index):
-        """Yield the rows of each batch; of a large file, those of many batches are read at once."""
-        X, file = self.dataset.X, self.dataset.file
-        if file is None:
-            yield from (X.index_select(0, index[rows]) for rows in self.slices)
-            return
-        longest = max(rows.stop - rows.start for rows in self.slices)
-        n_batches = max(1, READ_BYTES // (longest * file.n_bytes))
-        memory = np.empty((n_batches * longest, *file.X.shape[1:]), file.X.dtype)
-        for first in range(0, len(self.slices), n_batches):
-            slices = self.slices[first : first + n_batches]
-            start = slices[0].start
-            numbers, order = index[start : slices[-1].stop].sort()  # in the order of the file
-            X = torch.from_numpy(file.take(numbers.numpy(), out=memory[: len(numbers)]))
-            place = order.argsort()
-            for rows in slices:
-                yield X.index_select(0, place[rows.start - start : rows.stop - start])
-
     def _on_device(self, values):
         """Return values where and as they are computed with; a GPU fetches them meanwhile."""
         if self.to["device"].type == "cuda" and values.device.type == "cpu":
             values = values.pin_memory()
         return values.to(**self.to, non_blocking=True)
+
+
+def _read(file, parts):
+    """Yield the rows of each batch; those of many are read at once, in the order of the file."""
+    longest = max(map(len, parts))
+    n_parts = max(1, READ_BYTES // (longest * file.n_bytes))
+    memory = np.empty((min(n_parts, len(parts)) * longest, *file.X.shape[1:]), file.X.dtype)
+    for first in range(0, len(parts), n_parts):
+        some = parts[first : first + n_parts]
+        numbers, order = torch.cat(some).sort()
+        X = torch.from_numpy(file.take(numbers.numpy(), out=memory[: len(numbers)]))
+        for place in order.argsort().split([len(rows) for rows in some]):
+            yield X.index_select(0, place)

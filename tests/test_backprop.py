@@ -6,9 +6,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback, LRScheduler
 
 from skae import AutoencoderTransformer, _autoencoder_net
-from skae._backprop import Backprop, FlatParameters, is_plain
+from skae._backprop import Backprop, FlatParameters, FusedUpdate, can_update, is_plain
 from skae.architectures import MLP, Linear
 from skae.losses import LOSSES, mean_loss
 
@@ -108,3 +109,70 @@ def test_partial_fit_trains_a_module_that_was_moved():
     ae.module_.float().double()
     before = ae.transform(X)
     assert np.abs(ae.partial_fit(X).transform(X) - before).max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", FusedUpdate.functions)
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "betas": (0.5, 0.9), "eps": 1e-3}])
+def test_the_short_way_to_update_gives_the_same_bits_and_keeps_the_state(kind, options):
+    def steps(short):
+        vectors = [torch.nn.Parameter(torch.linspace(-1, 1, n)) for n in (5, 3)]
+        groups = [{"params": [vector], "lr": lr} for vector, lr in zip(vectors, (0.1, 0.01))]
+        optimizer = kind(groups, fused=True, **options)
+        generator, update = torch.Generator().manual_seed(0), optimizer.step
+        for i in range(6):
+            for vector in vectors:
+                gradient = torch.randn(len(vector), generator=generator)
+                vector.grad = gradient if vector.grad is None else vector.grad.copy_(gradient)
+            optimizer.param_groups[0]["lr"] = 0.1 / (i + 1)
+            update()
+            if short and i == 0:
+                update = FusedUpdate(optimizer)
+        if short:
+            update = optimizer.step  # goes on where the short way left off
+        update()
+        return [value.tolist() for vector in vectors for value in (vector, vector.grad)], [
+            {name: value.tolist() for name, value in optimizer.state[vector].items()}
+            for vector in vectors
+        ]
+
+    assert steps(short=True) == steps(short=False)
+
+
+def test_steps_that_somebody_has_changed_are_taken_as_they_are():
+    def make(kind=torch.optim.Adam, steps=1, **options):
+        vector = torch.nn.Parameter(torch.ones(3))
+        vector.grad = torch.ones(3)
+        optimizer = kind([vector], **options)
+        for _ in range(steps):
+            optimizer.step()
+        return optimizer
+
+    assert can_update(make(fused=True))
+    assert not can_update(make(fused=True, steps=0))
+    assert not can_update(make(fused=False))
+    assert not can_update(make(fused=True, amsgrad=True))
+    assert not can_update(make(torch.optim.SGD, fused=True))
+    assert not can_update(make(type("Mine", (torch.optim.Adam,), {}), fused=True))
+    hooked = make(fused=True)
+    hooked.register_step_post_hook(lambda *args: None)
+    assert not can_update(hooked)
+    scheduled = make(fused=True)
+    torch.optim.lr_scheduler.ConstantLR(scheduled)
+    assert not can_update(scheduled)
+
+
+def test_most_steps_go_the_short_way_unless_a_callback_may_interfere(monkeypatch):
+    def n_updates(**params):
+        count = []
+        monkeypatch.setattr(FusedUpdate, "__call__", lambda update: count.append(update))
+        AutoencoderTransformer(2, max_epochs=3, batch_size=9, tol=None, **params).fit(X)
+        return len(count)
+
+    class Listener(Callback):
+        def on_batch_end(self, net, **kwargs):
+            pass
+
+    assert n_updates() == 3 * (6 - 1)
+    assert n_updates(optimizer="adamw", architecture=MLP((4,), norm="layer")) == 3 * (6 - 1)
+    assert n_updates(optimizer="sgd") == n_updates(callbacks=[Listener()]) == 0
+    assert n_updates(callbacks=[LRScheduler("ExponentialLR", gamma=0.9)]) == 0
