@@ -102,7 +102,7 @@ def main(rounds):
         n_steps = -(-case[3] // case[4])
         print(f"{case[0]:<24}{case[4]:>6}{n_weights:>9,}{n_steps:>7}{before:>9.2f} s{after:>6.2f} s"
               f"{before / after / 2:>12.2f}{cpu_before / cpu_after / 2:>8.2f}"
-              f"{1000 * alone:>7.2f} ms = {alone * n_steps / after:<4.0%}")  # fmt: skip
+              f"{1000 * alone:>7.2f} ms = {alone * n_steps / after:.0%}")  # fmt: skip
 
 
 if __name__ == "__main__":
