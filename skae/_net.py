@@ -256,7 +256,10 @@ class Net(NeuralNet):
     def initialize_optimizer(self):
         """Give the optimiser the weights, as vectors if it treats each number alike."""
         groups, self.flats_ = self._weights_to_train(), []
-        if self.optimizer in ELEMENTWISE:
+        on_cuda = next(self.module_.parameters()).is_cuda
+        # There, recurrent layers want the memory of their weights for themselves.
+        keep_apart = on_cuda and any(isinstance(m, nn.RNNBase) for m in self.module_.modules())
+        if self.optimizer in ELEMENTWISE and not keep_apart:
             self.flats_ = [FlatParameters(group["params"]) for group in groups]
             for group, flat in zip(groups, self.flats_):
                 group["params"] = [flat.vector]

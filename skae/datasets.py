@@ -90,7 +90,7 @@ def fetch_mnist(*, subset="train", return_X_y=False, data_home=None, download_if
     Raises
     ------
     OSError
-        If a file is missing and may not be downloaded.
+        If a file is missing and may not or cannot be downloaded.
     ValueError
         If a file does not have the published hash.
     ImportError
@@ -142,7 +142,7 @@ def fetch_fashion_mnist(
     Raises
     ------
     OSError
-        If a file is missing and may not be downloaded.
+        If a file is missing and may not or cannot be downloaded.
     ValueError
         If a file does not have the published hash.
     ImportError
@@ -209,7 +209,7 @@ def fetch_cifar10(*, subset="train", return_X_y=False, data_home=None, download_
     Raises
     ------
     OSError
-        If the archive is missing and may not be downloaded.
+        If the archive is missing and may not or cannot be downloaded.
     ValueError
         If the archive does not have the published hash, or the JPEG copies lack a subset.
     ImportError
@@ -368,7 +368,13 @@ def _download(url, path, known_hash, allowed):
         raise ImportError(
             f"{path} is missing and pooch is needed to download it: pip install 'skae[datasets]'."
         ) from error
-    pooch.retrieve(url, known_hash=known_hash, fname=path.name, path=path.parent)
+    try:
+        pooch.retrieve(url, known_hash=known_hash, fname=path.name, path=path.parent)
+    except OSError as error:  # what is wrong with a connection is one, too
+        raise OSError(
+            f"{path} is missing and could not be downloaded ({type(error).__name__}): put the file "
+            f"from {url} there, or set SKAE_DATA to the folder that has {path.parent.name}."
+        ) from error
 
 
 def _read_idx(content):

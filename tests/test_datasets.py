@@ -111,6 +111,16 @@ def test_only_what_is_missing_is_downloaded(tiny, monkeypatch):
     assert asked == [(datasets.MNIST_URL + missing.name, f"sha256:{sha256}")]
 
 
+def test_a_machine_without_a_connection_says_where_to_put_the_file(tiny, monkeypatch):
+    def retrieve(url, **kwargs):
+        raise ConnectionError("Max retries exceeded")
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    (tiny.folder / "mnist" / "train-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(OSError, match=r"downloaded \(ConnectionError\): put the file from http"):
+        datasets.fetch_mnist()
+
+
 def test_missing_files_without_leave_to_download_or_without_pooch(tiny, monkeypatch):
     (tiny.folder / "mnist" / "train-images-idx3-ubyte.gz").unlink()
     with pytest.raises(OSError, match=r"train-images-idx3-ubyte.gz is missing and download_if"):

@@ -22,6 +22,7 @@ NETWORKS = {
     "written-out gradients": {"architecture": MLP((8,))},
     "autograd": {"architecture": MLP((8,), activation="gelu", norm="batch", dropout=0.1)},
     "convolutions": {"architecture": Conv((1, 8, 8), channels=(4,))},
+    "recurrent": {"architecture": Recurrent((8, 8), hidden_size=4)},
     "noise": {"latent": "gaussian", "corruption": "gaussian"},
 }
 
@@ -140,7 +141,7 @@ def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
 
 @needs_cuda
 @pytest.mark.parametrize("whole", [True, False], ids=["rows on the GPU", "rows in batches"])
-@pytest.mark.parametrize("name", ["written-out gradients", "convolutions"])
+@pytest.mark.parametrize("name", ["written-out gradients", "convolutions", "recurrent"])
 def test_a_gpu_learns_what_the_cpu_learns(monkeypatch, name, whole):
     monkeypatch.setattr(_net, "fits", lambda n_bytes, device: whole)
     cpu, gpu = (
