@@ -333,9 +333,9 @@ def main():
     warnings.simplefilter("ignore")
     if arguments.case != "digits":
         X = fetch_mnist().data[:30_000]
-        mnist = Case(X, hidden=(256,), n_components=32, batch_size=128, epochs=1)
+        mnist = Case(X, hidden=(256,), n_components=32, batch_size=128, epochs=2)
     if arguments.case in (None, "mnist"):
-        title = "MNIST, 30,000 x 784, 784-256-32-256-784, batch 128, 1 epoch"
+        title = "MNIST, 30,000 x 784, 784-256-32-256-784, batch 128, 2 epochs"
         compare(title, mnist, contenders(), arguments.rounds)
     if arguments.case in (None, "digits"):
         digits = Case(
