@@ -124,7 +124,7 @@ def test_precision_is_a_setting_that_survives_clone_and_counts_from_the_next_chu
 
 def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
     def corrupt(X, generator):
-        torch.rand(1, generator=generator)
+        torch.rand(1, generator=generator, device=X.device)
         if corrupt.fails:
             raise KeyError("of the user")
         return X
