@@ -124,13 +124,13 @@ def test_precision_is_a_setting_that_survives_clone_and_counts_from_the_next_chu
 
 def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
     def corrupt(X, generator):
-        torch.rand(1, generator=generator, device=X.device)
+        torch.rand(1, generator=generator)
         if corrupt.fails:
             raise KeyError("of the user")
         return X
 
     corrupt.fails = False
-    ae = AutoencoderTransformer(2, corruption=corrupt, random_state=0).partial_fit(X)
+    ae = AutoencoderTransformer(2, corruption=corrupt, random_state=0, device="cpu").partial_fit(X)
     ae.net_.noise_ = torch.Generator()  # as on a GPU, where noise has a generator of its own
     before = ae.net_.noise_.get_state()
     corrupt.fails = True
