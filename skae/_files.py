@@ -5,7 +5,9 @@ wants them back: reading a file once makes the process as large as the file. Her
 back behind the reader. They stay in the system's cache, so that reading them again is cheap.
 """
 
+import math
 import mmap
+from contextlib import suppress
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -34,14 +36,15 @@ class FileRows:
     def __init__(self, X, mapping):
         self.X = X
         self.mapping = mapping
-        self.n_bytes = X.itemsize * X[0].size
+        self.n_bytes = X.itemsize * math.prod(X.shape[1:])
         self.start = _address(X) - _address(np.frombuffer(mapping, np.uint8))
 
     def give_back(self, start, stop):
         """Let the process lose its hold of the pages of some rows in succession."""
         start = (self.start + start * self.n_bytes) // AROUND * AROUND
         stop = -(-(self.start + stop * self.n_bytes) // AROUND) * AROUND
-        self.mapping.madvise(mmap.MADV_DONTNEED, start, min(stop, len(self.mapping)) - start)
+        with suppress(OSError):  # pages that are locked in memory stay there
+            self.mapping.madvise(mmap.MADV_DONTNEED, start, min(stop, len(self.mapping)) - start)
 
     def take(self, index, out=None):
         """Return the rows of an ascending index, and give their pages back.

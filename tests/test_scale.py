@@ -1,5 +1,7 @@
 """Past one machine's cores and memory: Dask clusters, rows on disk, chunks."""
 
+import errno
+import mmap
 import os
 import signal
 import subprocess
@@ -113,6 +115,21 @@ def test_rows_on_disk_are_checked_as_rows_in_memory(
     X[200, 3] = value
     with pytest.raises(ValueError, match=match):
         AutoencoderTransformer(2, **params).fit(on_disk(X, tmp_path))
+
+
+def test_no_rows_on_disk_are_an_error_like_no_rows(digits, tmp_path, every_file_is_large):
+    with pytest.raises(ValueError, match="Found array with 0 sample"):
+        AutoencoderTransformer(2).fit(on_disk(digits[0], tmp_path)[:0])
+
+
+def test_pages_that_are_locked_in_memory_are_left_there():
+    class Locked(mmap.mmap):
+        def madvise(self, *args):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    memory = Locked(-1, 80)
+    rows = _files.FileRows(np.frombuffer(memory).reshape(5, 2), memory)
+    assert rows.take(np.array([1, 3])).shape == (2, 2)
 
 
 @pytest.mark.parametrize(("mode", "gives_back"), [("r", True), ("r+", True), ("c", False)])
