@@ -21,6 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 from torch.optim import Adam, AdamW
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from skae.losses import GRADIENTS, mean_loss
 from skae.modules import Level, LinearAutoencoder, MLPAutoencoder
@@ -73,10 +74,9 @@ class Backprop:
         for step in [*module.encoder, *module.decoder]:
             if isinstance(step, nn.Linear):
                 W, b = step.weight.detach(), step.bias.detach()
+                gradients = step.weight.grad.detach(), step.bias.grad.detach()
                 buffers = W.new_empty(2, n_rows, len(W))
-                self.parts.append(
-                    [(W, W.t(), b, step.weight.grad, step.bias.grad), (None, None), buffers]
-                )
+                self.parts.append([(W, W.t(), b, *gradients), (None, None), buffers])
             else:
                 self.parts[-1][1] = ACTIVATIONS[type(step)]
 
@@ -159,14 +159,15 @@ class FlatParameters:
     def __init__(self, parameters):
         self.parameters = parameters
         self.vector = nn.Parameter(torch.cat([weight.detach().ravel() for weight in parameters]))
-        self.vector.grad = torch.zeros_like(self.vector)
+        self.gradient = torch.zeros_like(self.vector)
         self.link()
 
     def link(self):
         """Make the parameters views again if something has replaced their memory since."""
+        self.vector.grad = self.gradient
         sizes = [weight.numel() for weight in self.parameters]
         values = self.vector.detach().split(sizes)
-        gradients = self.vector.grad.split(sizes)
+        gradients = self.gradient.split(sizes)
         for weight, value, gradient in zip(self.parameters, values, gradients):
             if weight.data_ptr() != value.data_ptr():
                 value.copy_(weight.detach().ravel())
@@ -187,24 +188,25 @@ class FusedUpdate:
         For which ``can_update`` holds.
     """
 
-    #: What updates weights, by type of optimiser.
-    functions = {Adam: torch._fused_adam_, AdamW: torch._fused_adamw_}
+    #: Types of optimisers that it knows.
+    kinds = (Adam, AdamW)
 
     def __init__(self, optimizer):
-        self.update = self.functions[type(optimizer)]
         self.groups = []
         for group in optimizer.param_groups:
             (vector,) = group["params"]
             state = optimizer.state[vector]
             tensors = vector.detach(), vector.grad, state["exp_avg"], state["exp_avg_sq"]
-            self.groups.append((group, [[values] for values in tensors], state["step"]))
+            decouples = group.get("decoupled_weight_decay", type(optimizer) is AdamW)
+            update = torch._fused_adamw_ if decouples else torch._fused_adam_
+            self.groups.append((update, group, [[values] for values in tensors], state["step"]))
 
     def __call__(self):
         """Take one step along the gradients."""
-        for group, tensors, n_steps in self.groups:
+        for update, group, tensors, n_steps in self.groups:
             n_steps.add_(1)
             beta1, beta2 = group["betas"]
-            self.update(
+            update(
                 *tensors,
                 [],
                 [n_steps],
@@ -225,12 +227,18 @@ def can_update(optimizer):
     own around its steps, as torch's schedules of learning rates do.
     """
     return (
-        type(optimizer) in FusedUpdate.functions
+        type(optimizer) in FusedUpdate.kinds
         and "step" not in vars(optimizer)
         and not optimizer._optimizer_step_pre_hooks
         and not optimizer._optimizer_step_post_hooks
+        and not _global_optimizer_pre_hooks
+        and not _global_optimizer_post_hooks
         and all(
-            group["fused"] and not group["amsgrad"] and optimizer.state[group["params"][0]]
+            group["fused"]
+            and not group["amsgrad"]
+            and len(group["params"]) == 1
+            and group["params"][0].grad is not None
+            and optimizer.state.get(group["params"][0])
             for group in optimizer.param_groups
         )
     )

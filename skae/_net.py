@@ -132,8 +132,6 @@ class Net(NeuralNet):
         slices = batch_slices(len(rows.index), self.batch_size, rows.counts)
         n_rows = max(batch.stop - batch.start for batch in slices)
         with few_threads(self.n_products_, n_rows):
-            for flat in self.flats_:
-                flat.link()
             group.broadcast(self.module_.state_dict().values())
             self.notify("on_train_begin", X=rows.X, y=None)
             converged = self._train_epochs(rows, valid, stopping, verbose, task)
@@ -255,6 +253,7 @@ class Net(NeuralNet):
 
     def initialize_optimizer(self):
         """Give the optimiser the weights, as vectors if it treats each number alike."""
+        self._clean_up()  # it knows the weights where they were
         groups, self.flats_ = self._weights_to_train(), []
         on_cuda = next(self.module_.parameters()).is_cuda
         # There, recurrent layers want the memory of their weights for themselves.
@@ -290,6 +289,8 @@ class Net(NeuralNet):
             return
         self._set_training(training)
         if training:
+            for flat in self.flats_:  # callbacks may have moved weights or dropped gradients
+                flat.link()
             self._prepare(max(batch.stop - batch.start for batch in iterator.slices))
         listening = self._listening("on_batch_begin", "on_batch_end")
         self.update_, self.hears_gradients_ = None, self._listening("on_grad_computed")

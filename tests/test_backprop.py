@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback, LRScheduler
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from skae import AutoencoderTransformer, _autoencoder_net
 from skae._backprop import Backprop, FlatParameters, FusedUpdate, can_update, is_plain
@@ -111,13 +112,15 @@ def test_partial_fit_trains_a_module_that_was_moved():
     assert np.abs(ae.partial_fit(X).transform(X) - before).max() > 1e-4
 
 
-@pytest.mark.parametrize("kind", FusedUpdate.functions)
+@pytest.mark.parametrize("kind", FusedUpdate.kinds)
 @pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "betas": (0.5, 0.9), "eps": 1e-3}])
-def test_the_short_way_to_update_gives_the_same_bits_and_keeps_the_state(kind, options):
+@pytest.mark.parametrize("changes", [{}, {"decoupled_weight_decay": True}, {"maximize": True}])
+def test_the_short_way_to_update_gives_the_same_bits_and_keeps_the_state(kind, options, changes):
     def steps(short):
         vectors = [torch.nn.Parameter(torch.linspace(-1, 1, n)) for n in (5, 3)]
         groups = [{"params": [vector], "lr": lr} for vector, lr in zip(vectors, (0.1, 0.01))]
         optimizer = kind(groups, fused=True, **options)
+        optimizer.param_groups[0].update(changes)
         generator, update = torch.Generator().manual_seed(0), optimizer.step
         for i in range(6):
             for vector in vectors:
@@ -159,6 +162,15 @@ def test_steps_that_somebody_has_changed_are_taken_as_they_are():
     scheduled = make(fused=True)
     torch.optim.lr_scheduler.ConstantLR(scheduled)
     assert not can_update(scheduled)
+    pair, idle = make(fused=True), make(fused=True)
+    pair.param_groups[0]["params"].append(torch.nn.Parameter(torch.ones(2)))
+    assert not can_update(pair)
+    idle.zero_grad()
+    assert not can_update(idle)
+    handle = register_optimizer_step_post_hook(lambda *args: None)
+    assert not can_update(make(fused=True))
+    handle.remove()
+    assert can_update(make(fused=True))
 
 
 def test_most_steps_go_the_short_way_unless_a_callback_may_interfere(monkeypatch):
@@ -176,3 +188,34 @@ def test_most_steps_go_the_short_way_unless_a_callback_may_interfere(monkeypatch
     assert n_updates(optimizer="adamw", architecture=MLP((4,), norm="layer")) == 3 * (6 - 1)
     assert n_updates(optimizer="sgd") == n_updates(callbacks=[Listener()]) == 0
     assert n_updates(callbacks=[LRScheduler("ExponentialLR", gamma=0.9)]) == 0
+
+
+@pytest.mark.parametrize("norm", [None, "layer"])
+@pytest.mark.parametrize(
+    "disturb",
+    [
+        lambda net: net.optimizer_.zero_grad(),
+        lambda net: net.module_.zero_grad(),
+        lambda net: net.module_._apply(torch.clone),
+    ],
+    ids=["no vector of gradients", "no gradients", "other memory"],
+)
+def test_what_callbacks_replace_between_epochs_is_put_back(norm, disturb):
+    class Disturber(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            disturb(net)
+
+    def curve(**params):
+        ae = AutoencoderTransformer(2, architecture=MLP((4,), norm=norm), **params)
+        return ae.set_params(max_epochs=3, tol=None, random_state=0).fit(X).loss_curve_.tolist()
+
+    assert curve(callbacks=[Disturber()]) == curve()
+
+
+def test_a_callback_may_start_the_optimizer_anew():
+    class Starter(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.initialize_optimizer()
+
+    ae = AutoencoderTransformer(2, callbacks=[Starter()], max_epochs=5, tol=None).fit(X)
+    assert (np.diff(ae.loss_curve_) < 0).all()
