@@ -95,6 +95,9 @@ class AutoencoderNet(Net):
         elif self.backprop_ is None:
             self.backprop_ = Backprop(self.module_, self.criterion_.loss, n_rows)
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "backprop_": None}  # which the next epoch makes anew
+
     def _clean_up(self):
         self.backprop_ = None  # its buffers are for one training only
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint
 from torch import nn
 
 from skae._backprop import FlatParameters, FusedUpdate, can_update
@@ -292,7 +292,10 @@ class Net(NeuralNet):
             for flat in self.flats_:  # callbacks may have moved weights or dropped gradients
                 flat.link()
             self._prepare(max(batch.stop - batch.start for batch in iterator.slices))
-        listening = self._listening("on_batch_begin", "on_batch_end")
+        # A Checkpoint names its files after the last batch.
+        listening = self._listening("on_batch_begin", "on_batch_end") or any(
+            isinstance(callback, Checkpoint) for _, callback in self.callbacks_
+        )
         self.update_, self.hears_gradients_ = None, self._listening("on_grad_computed")
         may_shortcut = self.flats_ and not listening and not self.hears_gradients_
         # One tensor for all losses: to fetch each is slow, to keep each fragments the memory.

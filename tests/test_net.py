@@ -1,10 +1,12 @@
 """Batches, seeding, splitting, devices, and the net as a skorch net."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint
 
 from skae import AutoencoderTransformer, _build, _net, _rows
 
@@ -92,6 +94,16 @@ def test_callbacks_hear_of_batches_only_if_they_listen():
     assert listener.events == [8, 16, 8, 17, 8, 17]
     losses = ae.net_.history[-1, "batches", :, "train_loss"]
     assert np.average(losses, weights=[16, 17, 17]) == pytest.approx(ae.loss_curve_[-1])
+
+
+def test_a_checkpoint_keeps_weights_optimizer_and_the_whole_net_in_mid_training(tmp_path):
+    checkpoint = Checkpoint(monitor=None, f_pickle="net.pkl", dirname=tmp_path)
+    ae = AutoencoderTransformer(2, callbacks=[checkpoint], max_epochs=2, tol=None, random_state=0)
+    codes = ae.fit(X).transform(X)
+    net = pickle.loads((tmp_path / "net.pkl").read_bytes())
+    np.testing.assert_array_equal(net.apply("encode", X), codes)
+    ae.partial_fit(X).net_.load_params(checkpoint=net.callbacks_[0][1])
+    np.testing.assert_array_equal(ae.partial_fit(X).net_.history[:, "epoch"], [1, 2, 3, 4])
 
 
 def test_a_step_costs_few_python_calls_and_no_row_is_touched_alone():
