@@ -6,6 +6,7 @@ continue with the mean, weighted by the rows in the parts. Without a group there
 everything here returns what it is given.
 """
 
+import re
 from contextlib import contextmanager
 
 import torch
@@ -96,8 +97,13 @@ class Group:
                 raise RuntimeError(f"Training ended on all ranks, because rank {rank} met {error}")
 
     def check_same(self, **named):
-        """Raise an error if something is not the same on all ranks; its ``repr`` is what counts."""
-        ranks = self.gather({name: repr(value) for name, value in named.items()})
+        """Raise an error if something is not the same on all ranks.
+
+        What counts is its ``repr``, but for places in memory, which each rank has its own of.
+        """
+        ranks = self.gather(
+            {name: re.sub(" at 0x[0-9a-fA-F]+", "", repr(value)) for name, value in named.items()}
+        )
         for rank, theirs in enumerate(ranks):
             for name, value in ranks[0].items():
                 if theirs.get(name) != value:

@@ -62,6 +62,13 @@ class DieInMidTraining(Callback):
             os._exit(1)
 
 
+class Builder:
+    """Has a place in memory as its repr."""
+
+    def build(self, n_features, n_components):
+        return MLP((8,)).build(n_features, n_components)
+
+
 def run_scenarios(rank, meeting):
     """Write down what this rank finds; the last thing that rank 1 finds is its end."""
     found = {}
@@ -98,6 +105,7 @@ def run_scenarios(rank, meeting):
     found["dtype"] = error_of(lambda: estimator().fit(mine.astype("f4") if rank else mine))
     found["parameter"] = error_of(lambda: estimator(batch_size=8 + rank).fit(mine))
     found["architecture"] = error_of(lambda: estimator(architecture=MLP((8 + rank,))).fit(mine))
+    found["builder"] = error_of(lambda: estimator(architecture=Builder()).fit(mine))
     found["one row"] = error_of(lambda: estimator(early_stopping=True).fit(mine[: 2 - rank]))
     found["own"] = error_of(
         lambda: estimator(random_state=rank, verbose=0, callbacks=[Callback()] * rank).fit(mine)
@@ -253,6 +261,7 @@ def test_ranks_must_agree_on_what_they_train(ranks):
         assert "Rank 0 has fitted='a network of fingerprint" in found["fitted apart"]
         assert "early_stopping=True needs rows to train on" in found["one row"]
         assert found["own"] is None
+        assert found["builder"] is None
 
 
 def test_the_death_of_a_rank_ends_the_others(ranks):
