@@ -55,7 +55,7 @@ def initialize_net(
     Parameters
     ----------
     net_class : type
-        A subclass of :class:`Net`.
+        A subclass of :class:`skae._net.Net`.
     module : torch.nn.Module
         Trained in place.
     criterion : torch.nn.Module
@@ -83,7 +83,7 @@ def initialize_net(
 
     Returns
     -------
-    Net
+    skae._net.Net
         The net.
 
     Raises

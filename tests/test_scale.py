@@ -26,7 +26,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _files, _rows
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _files, _moments, _rows
 from skae.architectures import MLP, Linear
 
 #: Fits a quarter of a gigabyte that is on disk, when the process may allocate half of that, and
@@ -71,6 +71,7 @@ def test_rows_on_disk_are_never_copied_as_a_whole(tmp_path):
 def every_file_is_large(monkeypatch):
     monkeypatch.setattr(_files, "LARGE_FILE", 1)
     monkeypatch.setattr(_rows, "READ_BYTES", 20_000)
+    monkeypatch.setattr(_moments, "BLOCK_ELEMENTS", 5_000)
 
 
 def on_disk(X, folder, mode="r"):
@@ -112,7 +113,7 @@ def test_rows_on_disk_are_checked_as_rows_in_memory(
     digits, tmp_path, every_file_is_large, value, params, match
 ):
     X = digits[0] / 16
-    X[200, 3] = value
+    X[-1, 3] = value
     with pytest.raises(ValueError, match=match):
         AutoencoderTransformer(2, **params).fit(on_disk(X, tmp_path))
 
@@ -120,6 +121,20 @@ def test_rows_on_disk_are_checked_as_rows_in_memory(
 def test_no_rows_on_disk_are_an_error_like_no_rows(digits, tmp_path, every_file_is_large):
     with pytest.raises(ValueError, match="Found array with 0 sample"):
         AutoencoderTransformer(2).fit(on_disk(digits[0], tmp_path)[:0])
+
+
+def test_pages_are_given_back_where_the_rows_are_in_the_file():
+    class Recorder(mmap.mmap):
+        def madvise(self, option, start, length):
+            given.append((start, start + length))
+
+    given, page = [], _files.AROUND
+    memory = Recorder(-1, 5 * page)
+    X = np.frombuffer(memory).reshape(-1, 32)[2 * page // 256 :]
+    rows = _files.FileRows(X, memory)
+    rows.give_back(0, 10)
+    rows.take(np.array([page // 256, len(X) - 1]))
+    assert given == [(2 * page, 3 * page), (3 * page, 5 * page)]
 
 
 def test_pages_that_are_locked_in_memory_are_left_there():
