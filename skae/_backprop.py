@@ -163,7 +163,7 @@ class FlatParameters:
         self.link()
 
     def link(self):
-        """Make the parameters views again if something has replaced their memory since."""
+        """Make parameters and gradients views again if something has replaced their memory."""
         self.vector.grad = self.gradient
         sizes = [weight.numel() for weight in self.parameters]
         values = self.vector.detach().split(sizes)
@@ -172,6 +172,10 @@ class FlatParameters:
             if weight.data_ptr() != value.data_ptr():
                 value.copy_(weight.detach().ravel())
                 weight.data = value.view_as(weight)
+            if weight.grad is None:
+                gradient.zero_()
+            elif weight.grad.data_ptr() != gradient.data_ptr():
+                gradient.copy_(weight.grad.ravel())
             weight.grad = gradient.view_as(weight)
 
 

@@ -289,8 +289,7 @@ class Net(NeuralNet):
             return
         self._set_training(training)
         if training:
-            for flat in self.flats_:  # callbacks may have moved weights or dropped gradients
-                flat.link()
+            self._link()
             self._prepare(max(batch.stop - batch.start for batch in iterator.slices))
         # A Checkpoint names its files after the last batch.
         listening = self._listening("on_batch_begin", "on_batch_end") or any(
@@ -304,6 +303,7 @@ class Net(NeuralNet):
         for i, (batch, kept) in enumerate(zip(iterator, losses[0])):
             if listening:
                 self.notify("on_batch_begin", batch=batch, training=training)
+                self._link()
             step = step_fn(batch)
             if i == 0 and training and may_shortcut and can_update(self.optimizer_):
                 self.update_ = FusedUpdate(self.optimizer_)
@@ -342,6 +342,7 @@ class Net(NeuralNet):
             if self.hears_gradients_:
                 parameters = self.get_all_learnable_params()
                 self.notify("on_grad_computed", named_parameters=parameters, batch=batch)
+                self._link()
             return loss
 
         if self.update_ is None:
@@ -421,6 +422,11 @@ class Net(NeuralNet):
                     file.give_back(batch.start, batch.stop)
                 start = batch.stop
         return output
+
+    def _link(self):
+        """Take over what callbacks may have put in the place of weights and gradients."""
+        for flat in self.flats_:
+            flat.link()
 
     def _clear_gradients(self):
         for flat in self.flats_:

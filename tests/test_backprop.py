@@ -200,16 +200,30 @@ def test_most_steps_go_the_short_way_unless_a_callback_may_interfere(monkeypatch
     ],
     ids=["no vector of gradients", "no gradients", "other memory"],
 )
-def test_what_callbacks_replace_between_epochs_is_put_back(norm, disturb):
+@pytest.mark.parametrize("event", ["on_epoch_end", "on_batch_end"])
+def test_what_callbacks_replace_between_steps_is_put_back(norm, disturb, event):
     class Disturber(Callback):
-        def on_epoch_end(self, net, **kwargs):
-            disturb(net)
+        pass
+
+    setattr(Disturber, event, lambda self, net, **kwargs: disturb(net))
 
     def curve(**params):
         ae = AutoencoderTransformer(2, architecture=MLP((4,), norm=norm), **params)
         return ae.set_params(max_epochs=3, tol=None, random_state=0).fit(X).loss_curve_.tolist()
 
     assert curve(callbacks=[Disturber()]) == curve()
+
+
+@pytest.mark.parametrize("norm", [None, "layer"])
+def test_a_callback_may_put_other_gradients_in_the_place_of_those_computed(norm):
+    class Stopper(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            for _, weight in named_parameters:
+                weight.grad = torch.zeros_like(weight)
+
+    ae = AutoencoderTransformer(2, architecture=MLP((4,), norm=norm), callbacks=[Stopper()])
+    curve = ae.set_params(max_epochs=3, tol=None, batch_size=64).fit(X).loss_curve_
+    np.testing.assert_allclose(curve, curve[0])
 
 
 def test_a_callback_may_start_the_optimizer_anew():
