@@ -207,9 +207,11 @@ def test_what_callbacks_replace_between_steps_is_put_back(norm, disturb, event):
 
     setattr(Disturber, event, lambda self, net, **kwargs: disturb(net))
 
+    few = {"max_epochs": 3, "batch_size": 9, "tol": None}
+
     def curve(**params):
         ae = AutoencoderTransformer(2, architecture=MLP((4,), norm=norm), **params)
-        return ae.set_params(max_epochs=3, tol=None, random_state=0).fit(X).loss_curve_.tolist()
+        return ae.set_params(**few, random_state=0).fit(X).loss_curve_.tolist()
 
     assert curve(callbacks=[Disturber()]) == curve()
 
