@@ -82,8 +82,12 @@ def raise_error():
     raise ZeroDivisionError("planted")
 
 
+@pytest.fixture
 def press_ctrl_c():
-    signal.raise_signal(signal.SIGINT)
+    """What presses it, also where the shell that started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -105,7 +109,7 @@ def test_a_callback_that_raises_leaves_the_estimator_as_it_was(make, event):
 
 
 @ESTIMATORS
-def test_ctrl_c_reaches_the_caller_and_leaves_nothing_half_trained(make):
+def test_ctrl_c_reaches_the_caller_and_leaves_nothing_half_trained(make, press_ctrl_c):
     estimator = make(callbacks=[listening_at("on_batch_end", press_ctrl_c)])
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
         estimator.fit(X, y)
@@ -127,7 +131,7 @@ def test_learning_does_not_need_gradients_around_it(make, context):
     np.testing.assert_array_equal(learned(inside.partial_fit(X, y)), learned(outside))
 
 
-def test_ctrl_c_ends_a_search_and_not_one_fit_of_it():
+def test_ctrl_c_ends_a_search_and_not_one_fit_of_it(press_ctrl_c):
     fits = []
 
     def press_in_the_third_fit():
