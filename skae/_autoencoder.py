@@ -800,13 +800,13 @@ class AutoencoderTransformer(
             "n_components": resolve_n_components(self),
             "architecture": resolve_architecture(self),
             "latent": self.latent,
-            "loss": self.loss,
+            "loss": getattr(self.loss, "func", self.loss),  # of a functools.partial
         }
         fitted = {
             "n_components": self.n_components_,
             "architecture": self._architecture,
             "latent": self._latent,
-            "loss": self._loss,
+            "loss": getattr(self._loss, "func", self._loss),
         }
         _training.check_same_network(asked, fitted)
         self._loss = self.loss

@@ -1,6 +1,7 @@
 """What both estimators do around the training of a net: state, settings, losses."""
 
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from zlib import crc32
 
@@ -77,9 +78,14 @@ def identity(value):
             name: tuple(item) if isinstance(item, (list, np.ndarray)) else item
             for name, item in parameters
         }
+    if isinstance(value, partial):
+        settings = {name: identity(item) for name, item in value.keywords.items()}
+        return identity(value.func), identity(value.args), settings
     if callable(value):  # copies of a callable are not equal, so its name has to do
         return getattr(value, "__qualname__", type(value))
-    return tuple(value) if np.iterable(value) and not isinstance(value, str) else value
+    if np.iterable(value) and not isinstance(value, str):
+        return tuple(identity(item) for item in value)
+    return value
 
 
 def fingerprint(estimator):

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
+from functools import partial
 
 import joblib
 import numpy as np
@@ -396,6 +397,17 @@ def test_going_on_refuses_another_network(params, method):
         getattr(ae, method)(small())
 
 
+def test_a_partial_is_another_network_if_what_it_binds_is_another():
+    def build(n_features, n_components, widths):
+        return MLP(widths).build(n_features, n_components)
+
+    ae = quick(architecture=partial(build, widths=np.array([8])), warm_start=True).fit(small())
+    module = ae.module_
+    assert ae.set_params(architecture=partial(build, widths=(8,))).fit(small()).module_ is module
+    with pytest.raises(ValueError, match=r"fitted network has architecture=.*8.* is .*9"):
+        ae.set_params(architecture=partial(build, widths=(9,))).fit(small())
+
+
 def test_partial_fit_follows_changed_settings():
     X = small()
     ae = quick().partial_fit(X)
@@ -415,6 +427,10 @@ def test_a_callable_loss_may_change_and_is_copied():
     ae.set_params(loss=torch.nn.HuberLoss(delta=9.0, reduction="none")).fit(small())
     assert ae.net_.criterion_.loss.delta == 9.0
     assert ae.net_.criterion_.loss is not ae.loss
+    huber = partial(torch.nn.functional.huber_loss, reduction="none")
+    ae = quick(loss=huber, warm_start=True).fit(small())
+    ae.set_params(loss=partial(huber, delta=9.0)).fit(small())
+    assert ae.net_.criterion_.loss.keywords["delta"] == 9.0
 
 
 def test_chunks_of_a_stream_equal_one_long_chunk_for_a_network_in_its_own_units():
