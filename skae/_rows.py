@@ -99,26 +99,7 @@ def split_classes(rows, fraction, generator):
     """Split rows of classes as :func:`split_rows` does, with each class on both sides if it can be.
 
     Classes are held out in proportion to their rows. One row of each is left to train on, unless
-    no row would then be held out.
-
-    Parameters
-    ----------
-    rows : Rows
-        With ``y``; at least 2.
-    fraction : float in (0, 1)
-        Share of the rows to validate on, rounded up.
-    generator : torch.Generator
-        Draws the split.
-
-    Returns
-    -------
-    rows, valid : Rows
-        Two views of the same tensor.
-
-    Raises
-    ------
-    ValueError
-        If there is one row only.
+    no row would then be held out. The rows need ``y``; all else is as there.
     """
     check_can_split(rows)
     n_samples = len(rows.index)

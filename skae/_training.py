@@ -74,10 +74,7 @@ def identity(value):
     """Return what two parameters must share to mean the same network."""
     if isinstance(value, Architecture):
         parameters = value.get_params().items()
-        return type(value), {
-            name: tuple(item) if isinstance(item, (list, np.ndarray)) else item
-            for name, item in parameters
-        }
+        return type(value), {name: identity(item) for name, item in parameters}
     if isinstance(value, partial):
         settings = {name: identity(item) for name, item in value.keywords.items()}
         return identity(value.func), identity(value.args), settings
