@@ -1,112 +1,125 @@
-"""PretrainedEncoderClassifier: a classifier that starts from what an autoencoder has learned."""
+"""PretrainedEncoderClassifier: a classifier on the encoder of a pretrained autoencoder."""
 
 import copy
-import warnings
 from contextlib import nullcontext
 from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import (
-    _safe_indexing,
-    check_array,
-)
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skae import _head, _net, _progress, _rows, _runtime, _training, _weights
 from skae._autoencoder import AutoencoderTransformer
-from skae._distributed import current_group
-from skae._encoders import (
+from skae._base import NetworkEstimator, all_or_nothing, warn
+from skae._input_checks import check_rows, check_weight, flatten
+from skae._labels import check_labels, number_labels, weigh_classes
+from skae._names import check_counts, resolve_name
+from skae._parameter_checks import CONSTRAINTS, check_same_network
+from skae._pipeline import last_step
+from skae._pretrained_encoder import (
     check_encoder,
     fit_encoder,
     inputs_of,
     is_alike,
-    last_step,
     renew_encoder,
+    row_shape,
     seeded_clone,
-    unfrozen,
 )
-from skae._labels import check_labels, number_labels, weigh_classes
-from skae._moments import check_rows, check_weight, mean_of, spread_of
-from skae.architectures import _check_counts
-from skae.modules import ACTIVATIONS, look_up
+from skae._sklearn_callbacks import begin_fit
+from skae._sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    _safe_indexing,
+    with_callbacks,
+)
+from skae._training.classifier_net import MONITORED, build_head, make_classifier_net, restore_head
+from skae._training.data import TrainingData
+from skae._training.devices import resolve_device
+from skae._training.distributed import current_group
+from skae._training.settings import ClassifierSettings
+from skae._training.weights import dtype_of
+from skae.modules import ACTIVATIONS
 
 __all__ = ["PretrainedEncoderClassifier"]
 
-#: Parameters that say how to train: a change of them needs no other network.
-SETTINGS = ("lr", "encoder_lr", "optimizer", "batch_size", "callbacks", "device")
+
+class LabelledSamples(NamedTuple):
+    """Samples of positive weight: as the user passed them, as an array, with labels and weights."""
+
+    rows: Any
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None
 
 
-class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixin, BaseEstimator):
-    """Classification with few labels: an encoder that knows the data, and a head.
+class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
+    """Semi-supervised classifier: a pretrained encoder, followed by a classification head.
 
-    An autoencoder learns from rows without labels what they are like. Its encoder, with a few
-    more layers behind it, the head, then needs fewer labels than a network with fresh weights
+    An autoencoder learns a representation from unlabelled samples. Its encoder, followed by a few
+    more layers, the head, then needs fewer labels than a network with random initial weights
     (Bengio et al., 2007; Erhan et al., 2010).
 
     Parameters
     ----------
     encoder : transformer or None, default=None
-        What turns rows into codes. Not fitted: a clone is fitted in ``fit``, on X and
-        ``X_unlabeled``. ``FrozenEstimator(fitted)``: used as it is; neither ``fit`` nor
+        Maps samples to latent codes. If it is not fitted, a clone is fitted in ``fit``, on X and
+        ``X_unlabeled``. ``FrozenEstimator(fitted)`` is used as it is; neither ``fit`` nor
         :func:`~sklearn.base.clone` changes it. An
         :class:`~skae.AutoencoderTransformer`, or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one; for ``strategy="frozen"`` any transformer of scikit-learn. None is
         ``AutoencoderTransformer()``.
     strategy : {"finetune", "frozen", "scratch"}, default="finetune"
         "finetune" trains a copy of the encoder together with the head. "frozen" computes codes
-        once and trains the head alone: fast, and safer the fewer labels there are. "scratch"
-        trains the same network from fresh weights, without pretraining: what to compare with.
+        once and trains the head alone: fast, and less prone to overfitting with few labels.
+        "scratch" trains the same network from random weights, without pretraining: the baseline.
     hidden_layer_sizes : tuple of int, default=()
-        Widths of the head's hidden layers, each at least 1; ``()`` is a linear head. More fit
-        more and need more labels.
+        Widths of the head's hidden layers, each at least 1; ``()`` is a linear head. More or
+        wider layers fit more and need more labels.
     activation : str, default="relu"
         After each hidden layer of the head; one of those of :class:`~skae.architectures.MLP`.
     lr : float, default=3e-3
         Learning rate, positive. Larger learns faster until training becomes unstable.
     encoder_lr : float or None, default=None
         Learning rate of the encoder for "finetune" and "scratch"; None is ``lr``. Smaller keeps
-        more of what was learned without labels.
+        more of the pretrained representation.
     optimizer : {"adam", "adamw", "sgd", "lbfgs"} or torch optimiser class, default="adam"
         As in :class:`~skae.AutoencoderTransformer`.
     batch_size : int or "auto", default="auto"
-        Rows per step of the optimiser, as in :class:`~skae.AutoencoderTransformer`.
+        Samples per step of the optimiser, as in :class:`~skae.AutoencoderTransformer`.
     max_epochs : int or "auto", default="auto"
-        Largest number of passes over the labelled rows. "auto" is at least 10 passes and at
+        Largest number of epochs over the labelled samples. "auto" is at least 10 epochs and at
         least 1,500 steps.
     class_weight : dict, "balanced" or None, default=None
         Weights of classes, which multiply ``sample_weight``: by label, 1 for those left out.
         "balanced" gives all classes the same sum of weights.
     early_stopping : bool or {"loss", "accuracy"}, default=False
-        Whether to hold out labelled rows, stop when their loss (True is "loss") or
-        accuracy no longer improves, and keep the weights that were best on them. Classes are held
-        out in proportion.
+        Whether to hold out a validation set of labelled samples, stop when its loss (True is
+        "loss") or accuracy no longer improves, and keep the weights that were best on it. The
+        split is stratified.
     validation_fraction : float, default=0.1
-        Share of the labelled rows to hold out for ``early_stopping``, in (0, 1).
+        Share of the labelled samples to hold out for ``early_stopping``, in (0, 1).
     n_iter_no_change : int, default=5
         Epochs in a row without progress after which training ends, at least 1.
     tol : float or None, default=1e-4
-        Progress is a loss that is lower than the best one so far by more than this, in nats, or
+        Progress is a loss that is lower than the lowest so far by more than this, in nats, or
         an accuracy that is higher. Larger stops earlier; None trains for ``max_epochs``.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the encoder and head of the fit before, which then
-        has to know all labels: as many passes as it takes, shuffled, with a fresh optimiser.
-        ``partial_fit`` always goes on, for one pass, and keeps the optimiser.
+        Whether ``fit`` continues from the encoder and head of the previous ``fit``, which must
+        have seen all labels, with a new optimiser. ``partial_fit`` always continues, for one
+        epoch, with the same optimiser.
     callbacks : list of skorch callbacks or None, default=None
         As in :class:`~skae.AutoencoderTransformer`.
     device : str, default="auto"
         Where to compute, as in :class:`~skae.AutoencoderTransformer`.
     random_state : int, RandomState instance or None, default=None
-        Decides initial weights, order of rows, held-out rows and dropout, and all that is random
-        in an encoder fitted here whose own ``random_state`` is None. Pass an int for the same
-        result on each call of ``fit``.
+        Determines initial weights, order of samples, held-out samples and dropout, and the
+        random numbers of an encoder fitted here whose own ``random_state`` is None. Pass an int
+        for the same result at each call of ``fit``.
     verbose : int, default=0
         1 shows a progress line on standard error.
 
@@ -115,18 +128,18 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     encoder_ : transformer
-        The fitted encoder, whose ``transform`` gives the codes that the head sees. It is a copy:
-        training of it does not reach the one given. After "finetune" and "scratch" its decoder
-        does not belong to its codes any more.
+        The fitted encoder, whose ``transform`` gives the input of the head. It is a copy: its
+        training does not change the encoder that was passed. After "finetune" and "scratch" its
+        decoder no longer matches its codes.
     module_ : torch.nn.Module
         The trained network, a :class:`skae.modules.Classifier` in evaluation mode; without
         encoder for "frozen".
     net_ : skorch.NeuralNet
         The net that trained it, with its optimiser and history.
     loss_curve_ : ndarray of shape (`n_iter_`,)
-        Mean cross-entropy of the labelled rows in each epoch, in nats.
+        Mean cross-entropy of the labelled samples in each epoch, in nats.
     validation_curve_ : ndarray of shape (`n_iter_`,) or None
-        Loss or accuracy of the held-out rows after each epoch; None without
+        Loss or accuracy of the validation set after each epoch; None without
         ``early_stopping``.
     n_iter_ : int
         Number of epochs trained, pretraining not counted.
@@ -139,16 +152,16 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
     --------
     AutoencoderTransformer : The encoder.
     sklearn.frozen.FrozenEstimator : Keeps a fitted encoder as it is.
-    sklearn.semi_supervised.LabelSpreading : Learns from rows without labels by their neighbours.
+    sklearn.semi_supervised.LabelSpreading : Semi-supervised learning by nearest neighbours.
 
     Notes
     -----
-    ``clone`` drops what an estimator has learned, so an encoder that is fitted and
-    not wrapped in a ``FrozenEstimator`` would silently start anew in each fold of a search:
-    that is an error. If the encoder has seen rows that are tested on, say so: their labels have not
-    leaked, but their values have.
+    ``clone`` drops the fitted state of an estimator, so that a fitted encoder that is not wrapped
+    in a ``FrozenEstimator`` would be fitted again in each fold of a search; it is therefore an
+    error. If the encoder was fitted on test samples, report it: their labels have not leaked, but
+    their values have.
 
-    Computation is in float32 for float32 rows and in float64 for all others. Pickles hold
+    Computation is in float32 for float32 samples and in float64 for all others. Pickles hold
     parameters and NumPy arrays.
 
     References
@@ -174,14 +187,14 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
     """
 
     _parameter_constraints: dict = {
-        **_training.CONSTRAINTS,
+        **CONSTRAINTS,
         "encoder": [None, HasMethods(["fit", "transform"])],
         "strategy": [StrOptions({"finetune", "frozen", "scratch"})],
         "hidden_layer_sizes": ["array-like"],
         "activation": [str],
         "encoder_lr": [Interval(Real, 0, None, closed="neither"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "early_stopping": ["boolean", StrOptions(set(_head.MONITORED))],
+        "early_stopping": ["boolean", StrOptions(set(MONITORED))],
     }
 
     def __init__(
@@ -247,25 +260,27 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @all_or_nothing
+    @with_callbacks
     def fit(self, X, y, sample_weight=None, X_unlabeled=None):
         """Fit the encoder, if it is not frozen, and train the classifier.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows whose class is known.
+            Labelled samples.
         y : array-like of shape (n_samples,)
             Their labels: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weight of each row in the loss, not negative: 2 counts as two such rows, 0 as if the
-            row were absent, its label too. An encoder that is fitted here gets it if its
+            Weight of each sample in the loss, not negative: 2 counts as two such samples, 0 as if
+            the sample and its label were absent. An encoder that is fitted here gets it if its
             ``fit`` takes it.
         X_unlabeled : array-like of shape (n_unlabeled, n_features), or 1-tuple of one, \
                 default=None
-            More rows for an encoder that is fitted here, each of weight 1; "scratch" does
-            without. :func:`~sklearn.model_selection.cross_validate` and searches take an array
-            of exactly ``n_samples`` rows apart into folds; a tuple ``(X_unlabeled,)`` they pass
-            on as it is.
+            More samples for an encoder that is fitted here, each of weight 1; "scratch" does not
+            use them. :func:`~sklearn.model_selection.cross_validate` and searches split an array
+            of exactly ``n_samples`` rows into folds; a tuple ``(X_unlabeled,)`` is passed on
+            unchanged.
 
         Returns
         -------
@@ -275,67 +290,46 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         Raises
         ------
         ValueError
-            If the rows, labels, weights or a parameter break the rules above, the encoder is
-            fitted but not wrapped in a ``FrozenEstimator``, does not go with X or the strategy, or
-            if the loss stops being finite. The estimator is then as it was before.
+            If samples, labels, weights or a parameter are invalid, if the encoder is
+            fitted but not wrapped in a ``FrozenEstimator`` or is not compatible with X or the
+            strategy, or if the loss stops being finite. The estimator is then as it was before.
         """
-        starts = not (self.warm_start and hasattr(self, "net_"))
-        if X_unlabeled is not None and self.strategy != "scratch" and starts:
-            self._warn_of_unused_rows()
-        with _training.unchanged_on_error(self):
-            converged = self._fit(X, y, sample_weight, X_unlabeled, starts)
-        if not converged and self.tol is not None and self.max_epochs != "auto":
-            warnings.warn(
-                f"max_epochs={self.max_epochs} reached and training still improves by more than "
-                f"tol={self.tol} per epoch. Increase max_epochs, or pass tol=None to train for a "
-                "fixed number of epochs.",
-                ConvergenceWarning,
-                stacklevel=3,  # past the decorator
-            )
+        continues = self.warm_start and self._is_trained()
+        samples = self._check_samples(X, y, sample_weight, reset=not continues)
+        fits_encoder = not (continues or self._encoder_is_kept())
+        task = begin_fit(self, 1 + fits_encoder, samples.X, samples.y, samples.weight)
+        if not continues:
+            self.classes_ = np.unique(samples.y)
+            self._prepare_encoder(samples, X_unlabeled, task if fits_encoder else None)
+        data = self._make_training_data(samples)
+        if continues:
+            self._continue(data, new_optimizer=True)
+        else:
+            self._start(data)
+        train, valid = self._hold_out(data)
+        stopping = self._make_stopping(train, self.net_)
+        subtask = task and task.begin_subtask("train", stopping.max_epochs)
+        converged = self._train(train, valid, stopping, shuffle=True, task=subtask)
+        if task is not None:
+            subtask.end()
+            task.end()
+        self._warn_if_not_converged(converged)
         return self
 
-    @_progress.with_callbacks
-    def _fit(self, X, y, sample_weight, X_unlabeled, starts):
-        """Return whether training ended by itself."""
-        rows, X, y, weight = self._check_training_rows(X, y, sample_weight, starts)
-        X_unlabeled = self._check_unlabeled(X_unlabeled, X.dtype)
-        task = _progress.begin_fit(self, 1 + (starts and self._fits_encoder()), X, y, weight)
-        if starts:
-            self.classes_ = np.unique(y)
-            self._start(rows, X, weight, X_unlabeled, task)
-        else:
-            self._check_same_network()
-            self._seed = _runtime.make_seed(self.random_state)
-            self._settings = self._resolve_settings(len(X))
-            self._renew_net()
-        y = number_labels(y, self.classes_)
-        inputs = inputs_of(self.encoder_, self._strategy, rows, X)
-        weight = weigh_classes(self.class_weight, self.classes_, y, weight)
-        if starts:
-            self._set_up_net(inputs, weight)
-        rows, valid = _head.make_labelled_rows(inputs, y, weight, shuffle=True), None
-        if self.early_stopping:
-            # Not the net's generator: with the same seed, the same rows are held out again.
-            generator = _runtime.make_generator(self._seed)
-            rows, valid = _rows.split_classes(rows, self.validation_fraction, generator)
-        converged = self._train(rows, valid, self.max_epochs, task)
-        if task is not None:
-            task.end()
-        return converged
-
     @_fit_context(prefer_skip_nested_validation=False)
+    @all_or_nothing
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train for one pass over a chunk of labelled rows, in their order.
+        """Train for one epoch on a chunk of labelled samples, in their order.
 
-        The first chunk decides more than later ones, so it should be typical: the units of the
-        head and, unless the encoder is a ``FrozenEstimator``, the encoder. One that is not fitted
-        is fitted on the first chunk as ``fit`` does, to the end; for ``strategy="scratch"`` it
-        gets fresh weights in the units of that chunk. Later chunks train what ``strategy`` says.
+        The first chunk decides the units of the head and, unless it is a ``FrozenEstimator``, the
+        encoder, so it should be typical. An encoder that is not fitted is fitted on the first
+        chunk as ``fit`` does; for ``strategy="scratch"`` it gets random weights in the units of
+        that chunk. Later chunks train what ``strategy`` says.
 
-        ``max_epochs``, ``tol`` and ``early_stopping`` are for ``fit``. A changed parameter of the
-        optimiser counts from the next chunk on, with a fresh optimiser. After ``fit``, and after
-        loading, it goes on from the weights there are. To pass over the same rows again until
-        they are learned, use ``fit`` with ``warm_start=True`` instead.
+        ``max_epochs``, ``tol`` and ``early_stopping`` apply to ``fit`` only. A changed parameter
+        of the optimiser applies from the next chunk on, with a new optimiser. After ``fit``, and
+        after loading, training continues from the present weights. To train on the same samples
+        for several epochs, use ``fit`` with ``warm_start=True`` instead.
 
         Parameters
         ----------
@@ -344,10 +338,10 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         y : array-like of shape (n_samples,)
             Their labels.
         classes : array-like of shape (n_classes,) or None, default=None
-            All labels that any chunk will have. Needed in the first call, unless ``fit`` came
-            before; later the same or None.
+            All labels that occur in any chunk. Needed in the first call, unless ``fit`` was
+            called before; later the same or None.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weight of each row, as in ``fit``.
+            Weight of each sample, as in ``fit``.
 
         Returns
         -------
@@ -357,41 +351,36 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         Raises
         ------
         ValueError
-            As ``fit`` does, if ``classes`` is missing in the first call or is not what it was, if
+            As ``fit`` does, if ``classes`` is missing in the first call or has changed, if
             y has a label that is not among them, or for ``class_weight="balanced"``, which
-            needs to see all labels. The estimator is then as it was before.
+            needs all labels at once. The estimator is then as it was before.
         """
-        with _training.unchanged_on_error(self):
-            first = not hasattr(self, "net_")
-            if self.class_weight == "balanced":
-                raise ValueError(
-                    "class_weight='balanced' needs all labels at once, which partial_fit does not "
-                    "see: pass a dict, such as from sklearn.utils.compute_class_weight on labels "
-                    "that are typical, or use sample_weight."
-                )
-            self._check_classes(classes, first)
-            rows, X, y, weight = self._check_training_rows(X, y, sample_weight, first)
-            if first:
-                self._start(rows, X, weight)
-            else:
-                self._check_same_network()
-                _training.follow_settings(self, SETTINGS)
-            y = number_labels(y, self.classes_)
-            inputs = inputs_of(self.encoder_, self._strategy, rows, X)
-            weight = weigh_classes(self.class_weight, self.classes_, y, weight)
-            if first:
-                self._set_up_net(inputs, weight)
-            rows = _head.make_labelled_rows(inputs, y, weight)
-            self._train(rows, None, max_epochs=1)
+        continues = self._is_trained()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all labels at once, which partial_fit does not "
+                "see: pass a dict, such as from sklearn.utils.compute_class_weight on labels "
+                "that are typical, or use sample_weight."
+            )
+        self._check_classes(classes, first=not continues)
+        samples = self._check_samples(X, y, sample_weight, reset=not continues)
+        if not continues:
+            self._prepare_encoder(samples)
+        data = self._make_training_data(samples)
+        if continues:
+            self._continue(data, new_optimizer=False)
+        else:
+            self._start(data)
+        self._train(data, None, self._make_stopping(data, self.net_, max_epochs=1), shuffle=False)
         return self
 
     def predict(self, X):
-        """Return the most probable class of each row.
+        """Return the most probable class of each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
@@ -402,12 +391,12 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_proba(self, X):
-        """Return the probability of each class for each row.
+        """Return the probability of each class for each sample.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Samples.
 
         Returns
         -------
@@ -415,46 +404,40 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
             In the order of ``classes_``; each row sums to 1.
         """
         check_is_fitted(self)
-        rows = self._flatten(X)
-        X = check_rows(self, rows, reset=False)
-        logits = self.net_.apply("forward", inputs_of(self.encoder_, self._strategy, rows, X))
+        rows = flatten(X, row_shape(self.encoder_))
+        inputs = inputs_of(self.encoder_, self._strategy, rows, check_rows(self, rows, reset=False))
+        logits = self.net_.apply("forward", inputs)
         with np.errstate(over="ignore"):  # of differences: their exponentials are 0
             return softmax(logits.astype(np.float64), axis=1)
 
-    def _flatten(self, X):
-        """Return images or sequences as rows, if the encoder takes such."""
-        encoder = last_step(unfrozen(self.encoder))
-        takes_images = isinstance(encoder, AutoencoderTransformer)
-        return encoder._flatten(X) if takes_images else _runtime.as_array(X)
-
-    def _check_training_rows(self, X, y, sample_weight, reset):
-        """Return the rows that have weight, as given and as an array, their labels and weights."""
+    def _check_samples(self, X, y, sample_weight, reset):
+        """Return the samples of positive weight with their labels."""
         if current_group().size > 1:
             raise RuntimeError(
                 "PretrainedEncoderClassifier trains in one process, and this one is in a group of "
                 f"{current_group().size}: pretrain an AutoencoderTransformer in the group, call "
                 "torch.distributed.destroy_process_group() and pass it in a FrozenEstimator."
             )
-        rows = self._flatten(X)
+        rows = flatten(X, row_shape(self.encoder if reset else self.encoder_))
         X = check_rows(self, rows, reset)
         y = check_labels(y)
         check_consistent_length(X, y)
         if sample_weight is None:
-            return rows, X, y, None
+            return LabelledSamples(rows, X, y, None)
         weight = check_weight(sample_weight, X)
         if weight.min() == 0:
             index = np.flatnonzero(weight)
             rows = _safe_indexing(rows, index)
             X, y, weight = X[index], y[index], weight[index]
-        return rows, X, y, weight
+        return LabelledSamples(rows, X, y, weight)
 
     def _check_unlabeled(self, X_unlabeled, dtype):
-        """Return rows without labels as an array, or None."""
+        """Return unlabelled samples as an array, or None."""
         if isinstance(X_unlabeled, tuple) and len(X_unlabeled) == 1:
             (X_unlabeled,) = X_unlabeled
         if X_unlabeled is None:
             return None
-        rows = self._flatten(X_unlabeled)
+        rows = flatten(X_unlabeled, row_shape(self.encoder))
         n_columns = check_array(rows, dtype=dtype, input_name="X_unlabeled").shape[1]
         if n_columns != self.n_features_in_:
             raise ValueError(
@@ -464,7 +447,7 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
         return check_rows(self, rows, reset=False, dtype=dtype)
 
     def _check_classes(self, classes, first):
-        """Take the labels that chunks will have; those of before must be the same."""
+        """Set the classes of the first chunk; later they must be the same."""
         if classes is not None:
             classes = np.unique(check_labels(classes, "classes"))
         if first and classes is None:
@@ -480,88 +463,107 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 f"{self.classes_.tolist()}: leave classes out, or train a new estimator."
             )
 
-    def _warn_of_unused_rows(self):
-        """Warn if the encoder is one that no rows reach."""
-        if isinstance(self.encoder, FrozenEstimator):
-            warnings.warn(
-                "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not fitted "
-                "again: fit the encoder on these rows before, or pass it unfitted.",
-                UserWarning,
-                stacklevel=4,  # past fit and its decorator
-            )
+    def _encoder_is_kept(self):
+        """Return whether the encoder is used as it is, or gets no training before the head."""
+        return self.strategy == "scratch" or isinstance(self.encoder, FrozenEstimator)
 
-    def _fits_encoder(self):
-        """Tell whether all of the encoder is to be fitted here."""
-        return self.strategy != "scratch" and not isinstance(self.encoder, FrozenEstimator)
-
-    def _start(self, rows, X, weight, X_unlabeled=None, task=None):
+    def _prepare_encoder(self, samples, X_unlabeled=None, task=None):
         """Fit the encoder, or copy it."""
         self._strategy = self.strategy
-        self._seed = _runtime.make_seed(self.random_state)
+        self._seed = self._draw_seed()
         self._check_head()
         encoder = self._resolve_encoder()
         check_encoder(encoder, self._strategy, self.n_features_in_)
-        self._encoder = clone(encoder)  # only to know it again; what is frozen is not copied
+        X_unlabeled = self._check_unlabeled(X_unlabeled, samples.X.dtype)
+        self._encoder = clone(encoder)  # to recognise it; a FrozenEstimator is not copied
         rng = np.random.RandomState(self._seed % 2**32)
         if isinstance(encoder, FrozenEstimator):
+            self._warn_of_unused_samples(X_unlabeled)
             self.encoder_ = copy.deepcopy(encoder.estimator)
         else:
             self.encoder_ = seeded_clone(encoder, rng)
-            is_heard = task is not None and self._fits_encoder()
-            with task.passed_on("fit-encoder", self.encoder_) if is_heard else nullcontext():
-                fit_encoder(self.encoder_, self._strategy, X, weight, X_unlabeled)
+            with nullcontext() if task is None else task.propagate("fit-encoder", self.encoder_):
+                fit_encoder(self.encoder_, self._strategy, samples.X, samples.weight, X_unlabeled)
         if self._strategy == "scratch":
-            self.encoder_ = renew_encoder(self.encoder_, rows, X, weight, rng)
+            self.encoder_ = renew_encoder(
+                self.encoder_, samples.rows, samples.X, samples.weight, rng
+            )
         if self._strategy != "frozen":
-            last_step(self.encoder_)._set_dtype(X.dtype)
+            last_step(self.encoder_)._set_dtype(samples.X.dtype)
+
+    def _warn_of_unused_samples(self, X_unlabeled):
+        if X_unlabeled is not None and self._strategy != "scratch":
+            warn(
+                "X_unlabeled is not used, since encoder is a FrozenEstimator, which is not fitted "
+                "again: fit the encoder on these rows before, or pass it unfitted."
+            )
 
     def _resolve_encoder(self):
-        """Return the encoder that is asked for."""
+        """Return the encoder that the parameter means."""
         return AutoencoderTransformer() if self.encoder is None else self.encoder
 
     def _check_head(self):
-        """Raise an error if there can be no such head."""
-        look_up("activation", self.activation, ACTIVATIONS)
-        _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(64,) or (128, 32)")
+        """Raise an error if the parameters do not describe a head."""
+        resolve_name("activation", self.activation, ACTIVATIONS)
+        check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(64,) or (128, 32)")
 
-    def _set_up_net(self, inputs, weight):
+    def _make_training_data(self, samples):
+        """Return the input of the network with the numbers of the classes, and all weights."""
+        numbers = number_labels(samples.y, self.classes_)
+        inputs = inputs_of(self.encoder_, self._strategy, samples.rows, samples.X)
+        weight = weigh_classes(self.class_weight, self.classes_, numbers, samples.weight)
+        return TrainingData(inputs, weight, classes=numbers)
+
+    def _start(self, data):
         """Build a head with fresh weights, and the net that trains it."""
-        codes = inputs
+        codes = data
         if self._strategy != "frozen":
-            codes = last_step(self.encoder_).net_.apply("encode", inputs)
+            codes = data.with_rows(last_step(self.encoder_).net_.apply("encode", data.X))
         self._head = {
-            "n_components": codes.shape[1],
+            "n_components": codes.X.shape[1],
             "n_classes": len(self.classes_),
             "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
             "activation": self.activation,
             "seed": self._seed,
         }
-        head = _head.build_head(**self._head)
-        self._settings = self._resolve_settings(len(inputs))
-        self.net_ = self._make_net(head, inputs.dtype)
+        head = build_head(**self._head)
+        self._settings = self._make_settings(self._seed, len(data.X))
+        self.net_ = self._make_net(head, data.X.dtype)
         self.module_ = self.net_.module_
-        mean = mean_of(codes, weight)
-        head.use_units(mean, spread_of(codes, mean, weight))
+        mean = codes.mean()
+        head.use_units(mean, codes.spread(mean))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
-    def _resolve_settings(self, n_rows):
-        """Return how to train, as it will be kept: a copy of the estimator trains like this."""
-        judge = self.early_stopping if isinstance(self.early_stopping, str) else "loss"
-        settings = {name: getattr(self, name) for name in SETTINGS}
-        return {"seed": self._seed, "n_rows": n_rows, "judge": judge, **settings}
+    def _make_settings(self, seed, n_rows):
+        return ClassifierSettings(
+            optimizer=self.optimizer,
+            lr=self.lr,
+            encoder_lr=self.encoder_lr,
+            weight_decay=None,
+            batch_size=self.batch_size,
+            callbacks=self.callbacks,
+            device=self.device,
+            monitor=self.early_stopping if isinstance(self.early_stopping, str) else "loss",
+            seed=seed,
+            n_rows=n_rows,
+        )
 
     def _make_net(self, head, dtype, fallback=False):
         """Return a net with the kept settings around a head, and the encoder if it is trained."""
-        settings, encoder, n_inputs = self._settings.copy(), None, self._head["n_components"]
+        encoder, n_inputs = None, self._head["n_components"]
         if self._strategy != "frozen":
             last = last_step(self.encoder_)
             encoder, n_inputs = last.module_, last.n_features_in_
-        settings["n_features"] = n_inputs
-        device = _runtime.resolve_device(settings.pop("device"), dtype, fallback)
-        return _head.make_classifier_net(head, encoder, dtype=dtype, device=device, **settings)
+        device = resolve_device(self._settings.device, dtype, fallback)
+        return make_classifier_net(
+            head, encoder, self._settings, n_features=n_inputs, dtype=dtype, device=device
+        )
+
+    def _renew_net(self):
+        self.net_ = self._make_net(self.module_.head, dtype_of(self.module_))
+        self.module_ = self.net_.module_
 
     def _check_same_network(self):
-        """Raise an error where going on would ignore that another network is asked for now."""
         if not is_alike(self._resolve_encoder(), self._encoder):
             raise ValueError(
                 "encoder is another one now than the one that the network was fitted with, and "
@@ -569,38 +571,15 @@ class PretrainedEncoderClassifier(_progress.CallbackSupportMixin, ClassifierMixi
                 "one."
             )
         names = ("strategy", "hidden_layer_sizes", "activation")
-        asked = {name: getattr(self, name) for name in names}
-        _training.check_same_network(asked, {"strategy": self._strategy, **self._head})
+        requested = {name: getattr(self, name) for name in names}
+        check_same_network(requested, {"strategy": self._strategy, **self._head})
 
-    def _renew_net(self):
-        """Make a new net, with the kept settings, around the fitted network."""
-        self.net_ = self._make_net(self.module_.head, _weights.dtype_of(self.module_))
+    def _trained_module(self):
+        return self.module_.head
+
+    def _restore_network(self, weights):
+        # A shallow copy would train the weights of the original.
+        self.encoder_ = copy.deepcopy(self.encoder_)
+        head = restore_head(self._head, weights)
+        self.net_ = self._make_net(head, dtype_of(head), fallback=True)
         self.module_ = self.net_.module_
-
-    def _train(self, rows, valid, max_epochs, task=None):
-        """Train the net on rows and note how the losses went."""
-        net = self.net_
-        first = len(net.history)
-        n_epochs = _net.resolve_max_epochs(max_epochs, len(rows.index), net)
-        stopping = _net.Stopping(n_epochs, self.n_iter_no_change, self.tol)
-        part = task and task.begin_part("train", n_epochs)
-        converged = net.train(rows, valid, stopping, self.verbose, part)
-        if part is not None:
-            part.end()
-        _training.note_losses(self, first, validates=valid is not None)
-        return converged
-
-    def __getstate__(self):
-        state = super().__getstate__().copy()
-        if state.pop("net_", None) is not None:
-            state["module_"] = _weights.get_weights(self.module_.head)
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "module_" in state:
-            # A shallow copy would train the weights of the original.
-            self.encoder_ = copy.deepcopy(self.encoder_)
-            head = _head.restore_head(self._head, state["module_"])
-            self.net_ = self._make_net(head, _weights.dtype_of(head), fallback=True)
-            self.module_ = self.net_.module_

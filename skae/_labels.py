@@ -1,10 +1,11 @@
-"""A classifier's labels: checked, numbered, weighed."""
+"""Labels of classifiers: checks, class numbers and weights."""
 
 import numpy as np
 from sklearn.utils import assert_all_finite, compute_class_weight
-from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
+
+from skae._sklearn_compat import is_pandas_na, is_scalar_nan
 
 
 def check_labels(y, name="y"):

@@ -1,7 +1,7 @@
-"""What network to build: small parameter objects with ``get_params`` and ``build``.
+"""Architectures: parameter objects that build networks.
 
-They hold numbers and names, no tensors. ``AutoencoderTransformer`` calls ``build`` when
-it knows the number of columns, so that one object serves every fold of a search.
+They hold numbers and names, no tensors. ``AutoencoderTransformer`` calls ``build`` in ``fit``,
+where the number of columns is known, so that one object can be used in all folds of a search.
 """
 
 import copy
@@ -9,10 +9,11 @@ import math
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from torch import nn
 
 from skae import modules
+from skae._names import check_counts
+from skae._sklearn_compat import Interval, StrOptions, validate_parameter_constraints
 
 __all__ = ["MLP", "Architecture", "Conv", "Linear", "Recurrent", "build_module"]
 
@@ -51,28 +52,28 @@ class Architecture(BaseEstimator):
 
 
 class MLP(Architecture):
-    """Fully connected autoencoder; the decoder mirrors the encoder.
+    """Fully connected autoencoder with a symmetric decoder.
 
     Parameters
     ----------
     hidden_layer_sizes : tuple of int, default=(256,)
         Widths of the encoder's hidden layers, each at least 1; the decoder has them in reverse
-        order. Wider or deeper fits more and costs more; ``()`` is a linear autoencoder.
+        order. Wider or deeper fits more and takes longer; ``()`` is a linear autoencoder.
     activation : str, default="relu"
-        After each hidden layer: "identity", "relu", "leaky_relu", "prelu", "elu", "selu",
+        Activation of the hidden layers: "identity", "relu", "leaky_relu", "prelu", "elu", "selu",
         "gelu", "silu", "softplus", "tanh" or "sigmoid".
     latent_activation : str, default="identity"
-        After the code layer, from the same list. "identity" keeps every code alive;
-        "relu" units can die and then stay 0 for every row.
+        Activation of the codes, from the same list. "relu" codes can be dead: 0 for every
+        sample.
     output_activation : str or None, default=None
-        After the last layer, from the same list. None follows the loss: identity for
-        regression losses, a sigmoid for ``loss="bce"``. Another one makes the network
-        see X as it is, instead of in standard units, because its range is fixed.
+        Activation of the output, from the same list. None follows the loss: identity for
+        regression losses, a sigmoid for ``loss="bce"``. With another one, the network computes in
+        the units of X instead of standard units, because its range is fixed.
     tied_weights : bool, default=False
         Whether the decoder uses the encoder's weights, transposed: half as many.
     dropout : float in [0, 1), default=0.0
-        Probability with which a hidden unit is silenced in a training step (Srivastava et
-        al., 2014). More regularises more.
+        Probability of a hidden unit to be set to 0 in a training step (Srivastava et
+        al., 2014). Larger regularises more.
     weight_init : str or float, default="auto"
         Initial weights: "kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform",
         "orthogonal", a positive standard deviation s for N(0, s²), or "auto": LeCun normal for
@@ -138,14 +139,14 @@ class MLP(Architecture):
         n_features : int
             Number of columns of X.
         n_components : int
-            Width of the code.
-        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
-            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
+            Number of latent codes.
+        latent : str, default="euclidean"
+            Kind of latent codes, a key of :data:`skae.modules.LATENTS`.
 
         Returns
         -------
         skae.modules.MLPAutoencoder
-            With fresh weights, in float32 on the CPU.
+            With random weights, in float32 on the CPU.
 
         Raises
         ------
@@ -153,7 +154,7 @@ class MLP(Architecture):
             If a parameter has a wrong type, range or name.
         """
         self._check_parameters()
-        _check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(256,) or (128, 32)")
+        check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(256,) or (128, 32)")
         _check_tied(self.tied_weights, latent)
         sizes = tuple(map(int, self.hidden_layer_sizes))
         parameters = {**self.get_params(), "hidden_layer_sizes": sizes, "latent": latent}
@@ -161,7 +162,7 @@ class MLP(Architecture):
 
 
 class Linear(Architecture):
-    """One linear layer down, one up: the autoencoder that is PCA.
+    """Linear autoencoder, which is equivalent to PCA.
 
     With squared error, no linear autoencoder reconstructs better than PCA at the same
     width, and the best one projects on the same subspace (Bourlard & Kamp, 1988; Baldi & Hornik,
@@ -173,8 +174,8 @@ class Linear(Architecture):
     Parameters
     ----------
     tied_weights : bool, default=False
-        Whether the decoder uses the encoder's weights, transposed: half as many, which reach
-        PCA's subspace in fewer steps.
+        Whether the decoder uses the encoder's weights, transposed: half as many, which converge
+        to PCA's subspace in fewer steps.
 
     See Also
     --------
@@ -213,14 +214,14 @@ class Linear(Architecture):
         n_features : int
             Number of columns of X.
         n_components : int
-            Width of the code.
-        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
-            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
+            Number of latent codes.
+        latent : str, default="euclidean"
+            Kind of latent codes, a key of :data:`skae.modules.LATENTS`.
 
         Returns
         -------
         skae.modules.LinearAutoencoder
-            With fresh weights, in float32 on the CPU.
+            With random weights, in float32 on the CPU.
 
         Raises
         ------
@@ -229,15 +230,15 @@ class Linear(Architecture):
         """
         self._check_parameters()
         _check_tied(self.tied_weights, latent)
-        if latent != "euclidean":  # a plane no more
+        if latent != "euclidean":  # reconstructions do not form a plane
             return MLP((), tied_weights=self.tied_weights).build(n_features, n_components, latent)
         return modules.LinearAutoencoder(n_features, n_components, **self.get_params())
 
 
 class Conv(Architecture):
-    """Convolutional autoencoder of images or signals; the decoder mirrors the encoder.
+    """Convolutional autoencoder of images or signals with a symmetric decoder.
 
-    Rows of X are images whose pixels stand one after the other, channels first.
+    Rows of X are flattened images, channels first.
 
     Parameters
     ----------
@@ -245,28 +246,27 @@ class Conv(Architecture):
         Shape of one row: (channels, height, width) of an image, such as (1, 28, 28), or (channels,
         length) of a signal. One entry may be -1 and then follows from the number of columns.
     channels : tuple of int, default=(16, 32, 64)
-        Channels of each convolution, each at least 1. More channels fit more and cost more; more
-        layers see more of the image at once.
+        Channels of each convolution, each at least 1. More channels fit more and take longer; more
+        layers enlarge the receptive field.
     kernel_size : int, default=3
-        Width of the kernels, at least ``stride * pool``, or the decoder would leave
-        holes.
+        Size of the kernels, at least ``stride * pool``: smaller ones would leave pixels out in
+        the decoder.
     stride : int, default=2
-        Step of the convolutions: each layer makes the image that many times smaller.
+        Stride of the convolutions: the factor by which each layer reduces the size.
     padding : int or "auto", default="auto"
         Zeros around each image. "auto" is ``(kernel_size - 1) // 2``, which keeps the size
         for odd kernels and a stride of 1.
     pool : int, default=1
-        Width of max-pooling after each activation; 1 is none. The usual one is 2, with
-        ``stride=1``.
+        Size of max-pooling after each activation; 1 is none. 2 is usual, with ``stride=1``.
     activation : str, default="relu"
-        After each hidden layer, from the list of :class:`MLP`.
+        Activation of the hidden layers, from the list of :class:`MLP`.
     latent_activation : str, default="identity"
-        After the layer that gives the code.
+        Activation of the codes.
     output_activation : str or None, default=None
-        After the last layer, as in :class:`MLP`.
+        Activation of the output, as in :class:`MLP`.
     weight_init : str or float, default="auto"
-        Initial weights, as in :class:`MLP`; "auto" is LeCun normal (LeCun et al., 1998), but for
-        "sigmoid".
+        Initial weights, as in :class:`MLP`; "auto" is LeCun normal (LeCun et al., 1998), except
+        for "sigmoid".
 
     See Also
     --------
@@ -345,14 +345,14 @@ class Conv(Architecture):
         n_features : int
             Number of columns of X.
         n_components : int
-            Width of the code.
-        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
-            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
+            Number of latent codes.
+        latent : str, default="euclidean"
+            Kind of latent codes, a key of :data:`skae.modules.LATENTS`.
 
         Returns
         -------
         skae.modules.ConvAutoencoder
-            With fresh weights, in float32 on the CPU.
+            With random weights, in float32 on the CPU.
 
         Raises
         ------
@@ -361,7 +361,7 @@ class Conv(Architecture):
             columns, or if the sizes cannot be mirrored; the message then says which can.
         """
         self._check_parameters()
-        _check_counts("channels", self.channels, "(16, 32)")
+        check_counts("channels", self.channels, "(16, 32)")
         if not len(self.channels):
             raise ValueError(
                 "channels=() has no layer: give one number per layer, such as (16, 32)."
@@ -369,8 +369,8 @@ class Conv(Architecture):
         if self.kernel_size < self.stride * self.pool:
             raise ValueError(
                 f"kernel_size={self.kernel_size} is smaller than stride * pool = "
-                f"{self.stride * self.pool}, so that the decoder would leave holes: use a larger "
-                "kernel_size, or stride=1."
+                f"{self.stride * self.pool}, so that the decoder would leave pixels out: use a "
+                "larger kernel_size, or stride=1."
             )
         shape = _resolve_shape(self.input_shape, n_features, (2, 3))
         channels = tuple(map(int, self.channels))
@@ -379,10 +379,10 @@ class Conv(Architecture):
 
 
 class Recurrent(Architecture):
-    """Recurrent autoencoder of sequences: one network reads step by step, another writes.
+    """Recurrent autoencoder of sequences: recurrent networks as encoder and decoder.
 
-    Rows of X are sequences whose steps stand one after the other. The decoder is shown the
-    same codes at each step.
+    Rows of X are flattened sequences of (steps, features). The decoder has the same codes as
+    input at each step.
 
     Parameters
     ----------
@@ -390,19 +390,18 @@ class Recurrent(Architecture):
         (steps, features) of one row, such as (28, 28) for the lines of an image. One of them
         may be -1 and then follows from the number of columns.
     hidden_size : int, default=100
-        Width of the state that is carried from step to step, at least 1. More remembers more and
-        costs more.
+        Width of the recurrent state, at least 1. Larger keeps more information and takes longer.
     cell : {"lstm", "gru"}, default="lstm"
         Long short-term memory (Hochreiter & Schmidhuber, 1997) or gated recurrent units (Cho et
         al., 2014), which have three quarters as many weights.
     latent_activation : str, default="identity"
-        After the layer that gives the code, from the list of :class:`MLP`.
+        Activation of the codes, from the list of :class:`MLP`.
     output_activation : str or None, default=None
-        After the last layer, as in :class:`MLP`.
+        Activation of the output, as in :class:`MLP`.
     padding_value : float or None, default=None
-        For sequences of different length, filled up at their end: steps there of which all
-        features have this value are not read. The decoder learns to give them back, so that
-        the length survives.
+        For sequences of different length, padded at their end: steps there whose features all
+        have this value are not read by the encoder. The decoder learns to reconstruct them, so
+        that the length is part of the codes.
     weight_init : str or float, default="auto"
         Initial weights, as in :class:`MLP`; "auto" is torch's default.
 
@@ -463,14 +462,14 @@ class Recurrent(Architecture):
         n_features : int
             Number of columns of X.
         n_components : int
-            Width of the code.
-        latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
-            Kind of codes, as in :class:`~skae.modules.Autoencoder`.
+            Number of latent codes.
+        latent : str, default="euclidean"
+            Kind of latent codes, a key of :data:`skae.modules.LATENTS`.
 
         Returns
         -------
         skae.modules.RecurrentAutoencoder
-            With fresh weights, in float32 on the CPU.
+            With random weights, in float32 on the CPU.
 
         Raises
         ------
@@ -484,20 +483,13 @@ class Recurrent(Architecture):
         return modules.RecurrentAutoencoder(n_components=n_components, **parameters, latent=latent)
 
 
-def _check_counts(name, values, example):
-    """Raise an error if a sequence holds anything but whole numbers of at least 1."""
-    if not all(isinstance(value, Integral) and value > 0 for value in values):
-        raise ValueError(
-            f"{name}={values!r} must hold whole numbers of at least 1, such as {example}."
-        )
-
-
 def _check_tied(tied_weights, latent):
-    """Raise an error where encoder and decoder have layers that do not mirror each other."""
-    if tied_weights and latent == "gaussian":
+    """Raise an error if the layers of encoder and decoder cannot share weights."""
+    if tied_weights and modules.LATENTS[latent].n_encoded(1) != 1:
         raise ValueError(
-            "tied_weights=True needs a decoder that mirrors the encoder, but with "
-            "latent='gaussian' the encoder gives two numbers per code: set tied_weights=False."
+            "tied_weights=True needs a symmetric decoder, but with "
+            f"latent={latent!r} the encoder gives several numbers per code: set "
+            "tied_weights=False."
         )
 
 
@@ -530,9 +522,10 @@ def build_module(architecture, n_features, n_components, latent="euclidean"):
     n_features : int
         Number of columns of X.
     n_components : int
-        Width of the code.
-    latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
-        Kind of codes; a callable gives the first kind only.
+        Number of latent codes.
+    latent : str, default="euclidean"
+        Kind of latent codes, a key of :data:`skae.modules.LATENTS`; a callable supports
+        "euclidean" only.
 
     Returns
     -------

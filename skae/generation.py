@@ -10,12 +10,11 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skae.modules import look_up
+from skae._names import resolve_name
+from skae._pipeline import find_latent, last_step
 
 __all__ = ["from_spherical", "interpolate", "sample", "to_spherical"]
 
@@ -75,14 +74,14 @@ def interpolate(ae, x0, x1, n_steps=10, *, space="latent"):
     >>> interpolate(ae, X[0], X[1], n_steps=5).shape
     (5, 64)
     """
-    in_latent = look_up("space", space, {"latent": True, "data": False})
+    in_latent = resolve_name("space", space, {"latent": True, "data": False})
     _check_count("n_steps", n_steps, 2, "both ends are among the steps")
     check_is_fitted(ae)
     rows = [_one_row(ae, name, x) for name, x in (("x0", x0), ("x1", x1))]
     t = np.linspace(0, 1, n_steps)[:, np.newaxis]
     if not in_latent:
         return _line(*(check_array(row, dtype=[np.float64, np.float32]) for row in rows), t)
-    path = _great_circle if _latent(ae) == "sphere" else _line
+    path = _great_circle if find_latent(ae).geometry == "sphere" else _line
     codes = path(*(np.asarray(ae.transform(row)) for row in rows), t)
     return np.asarray(ae.inverse_transform(codes))
 
@@ -163,19 +162,19 @@ def sample(ae, X, n_samples=1, *, density="kde", random_state=None):
     # check_random_state(None) would be NumPy's global generator.
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
     check_is_fitted(ae)
-    latent = _latent(ae)
+    latent = find_latent(ae)
     draw = _drawing_from(density, latent)
     if X is not None:
         codes = np.asarray(ae.transform(X))
     elif isinstance(density, str) and density == "prior":
-        codes = np.empty((0, _last_step(ae).n_components_))
+        codes = np.empty((0, last_step(ae).n_components_))
     else:
         raise ValueError(
             f"X=None is for density='prior' only, and density={density!r} is fitted to the codes "
             "of X: pass rows, such as those ae was trained on."
         )
     drawn = draw(codes.astype(np.float64), n_samples, rng)
-    if latent == "sphere":
+    if latent.geometry == "sphere":
         drawn = _normalize(drawn)
     return np.asarray(ae.inverse_transform(drawn.astype(codes.dtype)))
 
@@ -264,19 +263,6 @@ def from_spherical(angles):
     return np.column_stack([sin_theta * np.cos(phi), sin_theta * np.sin(phi), np.cos(theta)])
 
 
-def _last_step(ae):
-    """Return the estimator that makes the codes."""
-    if isinstance(ae, FrozenEstimator):
-        return _last_step(ae.estimator)
-    ae = getattr(ae, "best_estimator_", ae)  # a search stands for what it found
-    return _last_step(ae[-1]) if isinstance(ae, Pipeline) else ae
-
-
-def _latent(ae):
-    """Return what kind of codes an estimator has; "euclidean" for those without a choice."""
-    return getattr(_last_step(ae), "latent", "euclidean")
-
-
 def _check_count(name, value, least, reason):
     """Raise an error for what is not an integer of at least ``least``."""
     if not isinstance(value, Integral) or value < least:
@@ -336,14 +322,14 @@ def _great_circle(start, end, t):
 def _drawing_from(density, latent):
     """Return the function ``(codes, n_samples, rng) -> codes`` that a density stands for."""
     if isinstance(density, str):
-        draw = look_up("density", density, DENSITIES)
-        if density == "prior" and latent != "gaussian":
+        draw = resolve_name("density", density, DENSITIES)
+        if density == "prior" and not latent.has_prior:
             raise ValueError(
                 "density='prior' is for autoencoders with latent='gaussian', whose codes are "
-                f"drawn towards it in training; this one is {latent!r}. Use density='gaussian', "
+                "drawn towards it in training; this one has others. Use density='gaussian', "
                 "which is fitted to the codes."
             )
-        return _draw_standard if density == "uniform" and latent == "sphere" else draw
+        return _draw_standard if density == "uniform" and latent.geometry == "sphere" else draw
     for method in ("fit", "sample"):
         if not callable(getattr(density, method, None)):
             raise ValueError(

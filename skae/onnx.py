@@ -41,14 +41,6 @@ FLOAT32_ONLY = {
     "Softplus",
 }
 
-#: Networks whose layers are all in ``LAYERS``.
-NETWORKS = (
-    modules.MLPAutoencoder,
-    modules.LinearAutoencoder,
-    modules.ConvAutoencoder,
-    modules.RecurrentAutoencoder,
-)
-
 
 def register():
     """Let skl2onnx convert the estimators of skae, alone or as steps of a pipeline.
@@ -203,18 +195,18 @@ def _reconstructs(scope, estimator):
 def _convert_autoencoder(scope, operator, container):
     estimator = operator.raw_operator
     module = estimator.module_
-    if type(module) not in NETWORKS:
+    if not type(module).__module__.startswith("skae.modules."):
         raise NotImplementedError(
-            f"architecture={estimator._architecture!r} built a {type(module).__name__}, of which "
-            "skae does not know the layers, so that it cannot convert them to ONNX. Use MLP, "
-            "Linear, Conv or Recurrent of skae.architectures, or convert module_ by itself with "
-            "torch.onnx.export."
+            f"architecture={estimator._architecture!r} built a {type(module).__name__}, which is "
+            "not a network of skae.modules, so that its conversion to ONNX is not known. Use "
+            "MLP, Linear, Conv or Recurrent of skae.architectures, or convert module_ by itself "
+            "with torch.onnx.export."
         )
     graph = Graph(scope, operator, container, module)
     rows = _encode(graph, module, graph.take(operator.inputs), estimator.n_components_)
     if _reconstructs(scope, estimator):
         rows = _decode(graph, module, rows)
-        rows = graph.add("Sigmoid", rows) if estimator._loss == "bce" else rows
+        rows = graph.add("Sigmoid", rows) if estimator._settings.loss == "bce" else rows
     graph.give(rows, operator.outputs[0])
 
 
@@ -248,22 +240,16 @@ def _standardize(graph, module, X):
 def _encode(graph, module, X, n_components):
     """Do what ``module.encode`` does."""
     encoded = _pass(graph, module.encoder, _standardize(graph, module, X))
-    if module.latent == "sphere":
-        norm = graph.add("ReduceL2", encoded, np.array([1]))
-        is_zero = graph.cast(graph.add("Less", norm, 1e-4))
-        first = graph.add("Mul", is_zero, np.eye(1, n_components))
-        return graph.add("LpNormalization", graph.add("Add", encoded, first), axis=1, p=2)
-    if module.latent == "gaussian":
-        return graph.add("Slice", encoded, np.array([0]), np.array([n_components]), np.array([1]))
+    codes = modules.LATENTS[module.latent].add_onnx_nodes(graph, encoded, n_components)
     if isinstance(module, modules.LinearAutoencoder):
-        return graph.add("MatMul", graph.add("Sub", encoded, module.center), module.turn)
-    return encoded
+        return graph.add("MatMul", graph.add("Sub", codes, module.center), module.rotation)
+    return codes
 
 
 def _decode(graph, module, codes):
     """Do what ``module.decode`` does."""
     if isinstance(module, modules.LinearAutoencoder):
-        codes = graph.add("Add", graph.add("MatMul", codes, module.back), module.center)
+        codes = graph.add("Add", graph.add("MatMul", codes, module.inverse_rotation), module.center)
     Z = _pass(graph, module.decoder, codes)
     return graph.add("Add", graph.add("Mul", Z, module.scale), module.shift)
 

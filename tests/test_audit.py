@@ -17,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import skae
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _audit
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae._persistence import allowed
 from skae.architectures import MLP, Conv, Recurrent
 
 X = np.random.RandomState(0).uniform(0.1, 0.9, (30, 4))
@@ -135,7 +136,7 @@ def caged(forger, watched):
     Anything but a ValueError fails, as does memory beyond the bound, or a forbidden event, or an
     error that comes only when something has been built.
     """
-    _audit.known_objects(), _audit.known_functions()  # imports all of scikit-learn, once
+    allowed.known_objects(), allowed.known_functions()  # imports all of scikit-learn, once
     forger.load(forger.whole)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -206,8 +207,9 @@ DANGEROUS = """builtins.eval builtins.exec builtins.open builtins.getattr builti
     numpy.lib.format.read_array numpy.object_ numpy.void numpy.bytes_ numpy.random.seed
     numpy.random.mtrand.RandomState numpy.random._generator.Generator numpy.testing.runstring
     numpy.f2py.compile operator.methodcaller operator.attrgetter os.system posix.system
-    pickle.loads pty.spawn runpy.run_path shutil.rmtree skops.io.load skae.load skae._audit.audit
-    skae.datasets.fetch_mnist skae._autoencoder_net.make_net skae.modules.MLPAutoencoder
+    pickle.loads pty.spawn runpy.run_path shutil.rmtree skops.io.load skae.load
+    skae._persistence.allowed.audit skae._training.autoencoder_net.make_autoencoder_net
+    skae.datasets.fetch_mnist skae.modules.MLPAutoencoder
     sklearn.base.clone sklearn.callback._scoring_monitor.ScoringMonitor
     sklearn.datasets.load_svmlight_file sklearn.datasets.fetch_openml sklearn.datasets.load_files
     sklearn.externals._arff.load sklearn.gaussian_process.kernels.RBF sklearn.neighbors.KDTree
@@ -518,7 +520,7 @@ def test_older_and_newer_protocols_are_refused(protocol, forger, caged):
 
 
 def test_known_functions_do_arithmetic_and_scores_only():
-    for name in _audit.known_functions():
+    for name in allowed.known_functions():
         module, _, function = name.rpartition(".")
         assert module.startswith("sklearn.metrics.") or isinstance(getattr(np, function), np.ufunc)
 

@@ -26,7 +26,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import AutoencoderTransformer, _rows, _weights
+from skae import AutoencoderTransformer
+from skae._training import inference
+from skae._training.data import TrainingData
+from skae._training.weights import dtype_of
 from skae.architectures import MLP, Architecture, Linear
 from skae.modules import Autoencoder
 
@@ -232,7 +235,9 @@ def test_fit_and_transform_make_no_copy_of_the_rows():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < X.nbytes / 2  # blocks of 8 MB, a few at a time
-    assert _rows.make_rows(X).X.data_ptr() == X.ctypes.data
+    (batch, _), *_ = TrainingData(X).batches(len(X), torch.float64, "cpu")
+    assert TrainingData(X).X is X
+    np.testing.assert_array_equal(batch[:5], X[:5])
 
 
 def test_constant_columns_and_constant_data():
@@ -266,7 +271,7 @@ def test_auto_n_components_is_half_the_features_within_1_and_32():
 def test_dtypes_follow_the_rows(fitted, given):
     X = small()
     ae = quick().fit(X.astype(fitted))
-    assert _weights.dtype_of(ae.module_) == fitted
+    assert dtype_of(ae.module_) == fitted
     codes = ae.transform(X.astype(given))
     assert codes.dtype == ae.inverse_transform(codes).dtype == ae.reconstruct(X.astype(given)).dtype
     assert codes.dtype == given
@@ -301,7 +306,7 @@ def test_transform_in_blocks_equals_transform_at_once(monkeypatch):
     X = small(1000)
     ae = quick().fit(X)
     whole = ae.transform(X)
-    monkeypatch.setattr("skae._net.INFERENCE_ELEMENTS", 60)
+    monkeypatch.setattr(inference, "INFERENCE_ELEMENTS", 60)
     np.testing.assert_allclose(ae.transform(X), whole, rtol=1e-12)
 
 

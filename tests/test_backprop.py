@@ -9,8 +9,11 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from skae import AutoencoderTransformer, _autoencoder_net
-from skae._backprop import Backprop, FlatParameters, FusedUpdate, can_update, is_plain
+from skae import AutoencoderTransformer
+from skae._training import backprop as backprop_module
+from skae._training.backprop import Backprop, is_plain
+from skae._training.flat_parameters import FlatParameters
+from skae._training.fused_update import FusedUpdate, can_update
 from skae.architectures import MLP, Linear
 from skae.losses import LOSSES, mean_loss
 
@@ -60,7 +63,7 @@ def test_training_equals_training_with_autograd(optimizer, dtype, monkeypatch):
         return ae.fit(X.astype(dtype), sample_weight=np.linspace(1, 2, len(X)))
 
     fast = fit()
-    monkeypatch.setattr(_autoencoder_net, "is_plain", lambda module, loss: False)
+    monkeypatch.setattr(backprop_module, "is_plain", lambda module, loss: False)
     slow = fit()
     tolerance = {"rtol": 1e-3, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-7}
     np.testing.assert_allclose(fast.transform(X), slow.transform(X), **tolerance)

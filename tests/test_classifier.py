@@ -21,7 +21,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _head, _rows, _weights
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae._training.data import TrainingData
+from skae._training.weights import dtype_of, get_weights
 from skae.architectures import MLP, Conv, Linear
 
 STRATEGIES = ["finetune", "frozen", "scratch"]
@@ -44,7 +46,7 @@ def quick(given=None, **params):
 
 def weights_of(estimator):
     """A copy of the weights and buffers of an estimator's network."""
-    return copy.deepcopy(_weights.get_weights(estimator.module_))
+    return copy.deepcopy(get_weights(estimator.module_))
 
 
 def assert_same_weights(found, expected):
@@ -265,7 +267,7 @@ def test_early_stopping_keeps_what_was_best_on_held_out_rows(strategy, judge):
     clf = quick(strategy=strategy, early_stopping=judge, **params).fit(X, noisy)
     assert clf.n_iter_ == len(clf.loss_curve_) == len(clf.validation_curve_) < 200
     generator = torch.Generator().manual_seed(0)
-    _, valid = _rows.split_classes(_head.make_labelled_rows(X, noisy, None), 0.3, generator)
+    _, valid = TrainingData(X, classes=noisy).split(0.3, generator)
     rows = valid.index.numpy()
     assert len(rows) == 27
     if judge == "accuracy":
@@ -280,8 +282,8 @@ def test_early_stopping_keeps_what_was_best_on_held_out_rows(strategy, judge):
 @pytest.mark.parametrize("fraction", [0.1, 0.34, 0.9])
 def test_the_split_is_in_proportion_and_leaves_each_class_to_train_on(sizes, fraction):
     labels = np.random.RandomState(0).permutation(np.repeat(range(len(sizes)), sizes))
-    rows = _head.make_labelled_rows(np.zeros((len(labels), 1)), labels, None)
-    train, valid = _rows.split_classes(rows, fraction, torch.Generator().manual_seed(0))
+    data = TrainingData(np.zeros((len(labels), 1)), classes=labels)
+    train, valid = data.split(fraction, torch.Generator().manual_seed(0))
     together = torch.cat([train.index, valid.index]).sort().values
     assert torch.equal(together, torch.arange(len(labels)))
     assert set(labels[train.index.numpy()]) == set(labels)
@@ -386,7 +388,7 @@ def test_rows_without_labels_in_cross_validation():
         found = cross_validate(clf, X, y, **params)
     for fitted in found["estimator"]:  # two thirds of the rows, and all of them once more
         assert len(fitted.encoder_.net_.history) == 5
-        assert fitted.encoder_._settings["n_rows"] == 60 + 90
+        assert fitted.encoder_._settings.n_rows == 60 + 90
 
 
 def test_rows_without_labels_that_nobody_would_use():
@@ -463,12 +465,12 @@ def test_images_are_flattened_as_the_autoencoder_does(strategy):
 def test_dtypes_follow_the_rows(strategy, fitted, given):
     ae = encoder().fit(X.astype(fitted))
     clf = quick(FrozenEstimator(ae), strategy=strategy).fit(X.astype(given), y)
-    assert _weights.dtype_of(clf.module_) == given
+    assert dtype_of(clf.module_) == given
     probabilities = [clf.predict_proba(X.astype(dtype)) for dtype in (np.float32, np.float64)]
     assert {values.dtype for values in probabilities} == {np.dtype(np.float64)}
     np.testing.assert_allclose(*probabilities, atol=1e-5)
     assert ae.net_.module_ is ae.module_
-    assert _weights.dtype_of(ae.module_) == fitted
+    assert dtype_of(ae.module_) == fitted
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

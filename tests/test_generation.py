@@ -1,5 +1,7 @@
 """Generation: paths between rows, angles of codes, rows drawn from a density of codes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +29,7 @@ class Codes(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         self.n_features_in_ = self.n_components_ = np.shape(X)[1]
+        self.module_ = SimpleNamespace(latent=self.latent)
         return self
 
     def transform(self, X):
@@ -343,7 +346,7 @@ def test_prior_draws_standard_normal_codes_and_needs_no_rows(rows):
     "options, message",
     [
         ({"density": "gausian"}, "density='gausian' is not known; did you mean 'gaussian'"),
-        ({"density": "prior"}, "density='prior' is for .* this one is 'euclidean'"),
+        ({"density": "prior"}, "density='prior' is for .* this one has others"),
         ({"density": None}, "density=None has no method 'fit'; it must be one of 'uniform'"),
         ({"density": PCA()}, r"density=PCA\(\) has no method 'sample'"),
         ({"X": None, "density": "kde"}, "X=None is for density='prior' only"),

@@ -18,9 +18,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skae import AutoencoderTransformer, inspection
-from skae._codes import dead_codes, effective_rank, name_codes, saturated_codes
-from skae._report import BottleneckCurve
+from skae import AutoencoderTransformer
+from skae._latent_diagnostics import dead_codes, effective_rank, name_codes, saturated_codes
 from skae.architectures import MLP, Conv, Linear
 from skae.inspection import (
     bottleneck_curve,
@@ -28,6 +27,7 @@ from skae.inspection import (
     latent_report,
     reconstruction_error,
 )
+from skae.inspection.bottleneck_curve import BottleneckCurve
 
 WINE, LABELS = load_wine(return_X_y=True)
 SPREADS = np.array([4.0, 3.0, 1.0, 1.0, 0.5, 0.5])
@@ -109,7 +109,7 @@ def test_shares_of_a_linear_network_are_pcas():
 def test_report_in_blocks_equals_report_at_once(monkeypatch):
     ae = linear(3).fit(small())
     whole = latent_report(ae, small())
-    monkeypatch.setattr(inspection, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(sys.modules["skae.inspection.latent_report"], "BLOCK_ROWS", 7)
     np.testing.assert_allclose(latent_report(ae, small()).r2_lost, whole.r2_lost)
 
 
@@ -310,8 +310,9 @@ def test_rows_are_sampled_where_there_are_many(monkeypatch):
     ae = linear().fit(X)
     whole = compare_with_pca(ae, X, y, X, y)
     assert whole.autoencoder.accuracy == 1.0  # each test row is a training row
-    monkeypatch.setattr(inspection, "TRUSTED_ROWS", 50)
-    monkeypatch.setattr(inspection, "ASKING_ROWS", 50)
+    module = sys.modules["skae.inspection.pca_comparison"]
+    monkeypatch.setattr(module, "TRUSTWORTHINESS_ROWS", 50)
+    monkeypatch.setattr(module, "QUERY_ROWS", 50)
     first, second = (compare_with_pca(ae, X, y, random_state=0) for _ in range(2))
     assert first.autoencoder.trustworthiness == second.autoencoder.trustworthiness
     assert first.autoencoder.trustworthiness == pytest.approx(

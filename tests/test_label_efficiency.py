@@ -9,9 +9,9 @@ from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _label_efficiency
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
 from skae.architectures import MLP
-from skae.inspection import label_efficiency_curve
+from skae.inspection import label_efficiency, label_efficiency_curve
 
 X, y = make_blobs(150, centers=3, n_features=6, cluster_std=4.0, random_state=0)
 DATA = (X[:100], y[:100], X[100:], y[100:])
@@ -55,7 +55,7 @@ def test_scores_are_those_of_classifiers_that_are_fitted_by_hand(monkeypatch):
 @pytest.mark.parametrize("counts", [(50, 30, 20), (98, 1, 1), (33, 33, 34)])
 def test_each_beginning_of_a_draw_has_its_share_of_each_class(counts):
     labels = np.random.RandomState(0).permutation(np.repeat(list("abc"), counts))
-    order = _label_efficiency._stratified_order(labels, np.random.RandomState(1))
+    order = label_efficiency._stratified_order(labels, np.random.RandomState(1))
     np.testing.assert_array_equal(np.sort(order), np.arange(100))
     for size in range(3, 101):
         _, found = np.unique(labels[order[:size]], return_counts=True)

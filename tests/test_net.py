@@ -8,7 +8,9 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, Checkpoint
 
-from skae import AutoencoderTransformer, _build, _net, _rows
+from skae import AutoencoderTransformer
+from skae._training.data import TrainingData, batch_slices
+from skae._training.optimizers import resolve_batch_size
 
 X = np.random.RandomState(0).rand(50, 4)
 
@@ -16,7 +18,7 @@ X = np.random.RandomState(0).rand(50, 4)
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 32, 64, 1000])
 @pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 64, 65, 66, 127, 128, 129, 1797])
 def test_batches_cover_all_rows_once_in_nearly_equal_parts(n_rows, batch_size):
-    slices = _rows.batch_slices(n_rows, batch_size)
+    slices = batch_slices((n_rows,), batch_size)
     covered = np.concatenate([np.arange(n_rows)[part] for part in slices])
     np.testing.assert_array_equal(covered, np.arange(n_rows))
     lengths = [part.stop - part.start for part in slices]
@@ -27,9 +29,8 @@ def test_batches_cover_all_rows_once_in_nearly_equal_parts(n_rows, batch_size):
 
 
 def test_shuffled_batches_show_each_row_once_and_another_order_each_time():
-    rows = _rows.make_rows(X, weight=X[:, 0].copy(), shuffle=True)
-    generator = torch.Generator().manual_seed(0)
-    batches = _rows.Batches(rows, 16, generator, torch.float64, "cpu")
+    data = TrainingData(X, weight=X[:, 0].copy())
+    batches = data.batches(16, torch.float64, "cpu", torch.Generator().manual_seed(0))
     passes = [list(batches) for _ in range(2)]
     orders = [np.concatenate([batch[0].numpy() for batch in one]) for one in passes]
     for one, order in zip(passes, orders):
@@ -38,31 +39,29 @@ def test_shuffled_batches_show_each_row_once_and_another_order_each_time():
     assert not np.array_equal(*orders)
 
 
-def test_rows_stay_in_order_and_in_place_without_shuffling():
-    rows = _rows.make_rows(X)
-    assert rows.X.data_ptr() == X.ctypes.data
-    batches = _rows.Batches(rows, 16, torch.Generator(), torch.float64, "cpu")
+def test_rows_stay_in_order_without_a_generator():
+    batches = TrainingData(X).batches(16, torch.float64, "cpu")
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), X)
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 10, 101])
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.99])
 def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
-    rows = _rows.make_rows(np.zeros((n_rows, 1)), shuffle=True)
-    train, valid = _rows.split_rows(rows, fraction, torch.Generator().manual_seed(0))
+    data = TrainingData(np.zeros((n_rows, 1)))
+    train, valid = data.split(fraction, torch.Generator().manual_seed(0))
     together = torch.cat([train.index, valid.index]).sort().values
     assert torch.equal(together, torch.arange(n_rows))
     assert len(train.index) >= 1
     assert len(valid.index) == min(n_rows - 1, int(np.ceil(fraction * n_rows)))
-    assert (train.shuffle, valid.shuffle) == (True, False)
 
 
 def test_auto_batches_and_epochs():
-    sizes = [_build.resolve_batch_size("auto", n, "adam") for n in (10, 1797, 30_000, 1_000_000)]
+    sizes = [resolve_batch_size("auto", n, "adam") for n in (10, 1797, 30_000, 1_000_000)]
     assert sizes == [64, 64, 117, 256]
     ae = AutoencoderTransformer(2, tol=None, random_state=0).fit(X)
     assert ae.n_iter_ == 1500  # one step per epoch
-    assert _net.resolve_max_epochs("auto", 100_000, ae.net_) == 10
+    many = TrainingData(np.zeros((100_000, 1)))
+    assert ae._make_stopping(many, ae.net_).max_epochs == 10
 
 
 def test_the_net_is_a_skorch_net_that_can_be_used_as_one():

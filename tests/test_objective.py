@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from skae._objective import Objective
+from skae import AutoencoderTransformer
+from skae._training.objective import Objective
 from skae.architectures import MLP, Conv, Recurrent
 from skae.losses import encode_with_jacobian, kl_from_standard_normal, mean_loss, sparsity
 
@@ -16,8 +17,13 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
+def make_objective(**parameters):
+    settings = AutoencoderTransformer(**parameters)._make_settings(seed=0, n_rows=len(X))
+    return Objective(settings)
+
+
 def evaluate(module, weight=None, epoch=1, inputs=X, **parameters):
-    objective = Objective("mse", **parameters)
+    objective = make_objective(**parameters)
     return objective.evaluate(module, inputs, X, weight, epoch, generator())
 
 
@@ -79,18 +85,18 @@ def test_named_corruptions_see_standard_units_and_callables_those_of_x():
     def standardize(rows):
         return (rows - 5) / 10
 
-    named = Objective("mse", corruption="masking", corruption_level=1.0)
+    named = make_objective(corruption="masking", corruption_level=1.0)
     assert (named.corrupt(X, standardize, generator()) == 0).all()
-    own = Objective("mse", corruption=lambda rows, generator: rows * 0)
+    own = make_objective(corruption=lambda rows, generator: rows * 0)
     assert (own.corrupt(X, standardize, generator()) == -0.5).all()
 
 
 def test_a_callable_corruption_may_write_to_its_rows_but_not_change_their_shape():
     before = X.clone()
-    own = Objective("mse", corruption=lambda rows, generator: rows.zero_())
+    own = make_objective(corruption=lambda rows, generator: rows.zero_())
     own.corrupt(X, lambda rows: rows, generator())
     assert torch.equal(X, before)
-    wrong = Objective("mse", corruption=lambda rows, generator: rows[:, 1:])
+    wrong = make_objective(corruption=lambda rows, generator: rows[:, 1:])
     with pytest.raises(ValueError, match=r"turned a batch of shape \(9, 6\) into \(9, 5\)"):
         wrong.corrupt(X, lambda rows: rows, generator())
 

@@ -225,7 +225,7 @@ class Mine(nn.Module):
 
 def test_a_network_of_the_user_is_named():
     ae = autoencoder(architecture=Mine).fit(DIGITS)
-    with pytest.raises(NotImplementedError, match=r"architecture=.*Mine'> built a Mine, of which"):
+    with pytest.raises(NotImplementedError, match=r"architecture=.*Mine'> built a Mine, which"):
         to_onnx(ae, DIGITS[:1])
 
 

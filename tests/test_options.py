@@ -224,11 +224,11 @@ def test_corruption_sleeps_outside_training():
 
 @pytest.mark.parametrize("corruption", ["gaussian", "masking", "salt_pepper"])
 def test_corruption_goes_the_fast_way_to_the_same_weights(corruption, monkeypatch):
-    from skae import _autoencoder_net
+    from skae._training import backprop
 
     X = DIGITS.astype(np.float64)
     fast = make(corruption=corruption).fit(X)
-    monkeypatch.setattr(_autoencoder_net, "is_plain", lambda module, loss: False)
+    monkeypatch.setattr(backprop, "is_plain", lambda module, loss: False)
     slow = make(corruption=corruption).fit(X)
     np.testing.assert_allclose(fast.transform(X), slow.transform(X), rtol=1e-6, atol=1e-9)
 
@@ -355,7 +355,7 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ({"corruption": "masking", "corruption_level": 2}, "corruption_level=2 is a probability"),
         (
             {"latent": "gaussian", "penalty": "l1"},
-            "penalty='l1' does not go with latent='gaussian'",
+            "penalty='l1' is not compatible with latent='gaussian'",
         ),
         (
             {"penalty": "kl"},
@@ -367,7 +367,7 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ),
         (
             {"architecture": MLP(tied_weights=True), "latent": "gaussian"},
-            "tied_weights=True needs a decoder that mirrors the encoder",
+            "tied_weights=True needs a symmetric decoder",
         ),
         ({"optimizer": "lbfgs", "latent": "gaussian"}, "optimizer='lbfgs' needs the same loss"),
         ({"optimizer": "lbfgs", "latent": "ordered"}, "optimizer='lbfgs' needs the same loss"),
@@ -381,7 +381,7 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ),
         (
             {"penalty": "contractive", "architecture": MLP(norm="batch")},
-            "penalty='contractive' is about each row by itself, but norm='batch' mixes",
+            "penalty='contractive' is computed for each row separately, but norm='batch' mixes",
         ),
         ({"penalty": "kl", "architecture": Linear()}, r"penalty='kl' needs codes in \(0, 1\)"),
         ({"corruption": lambda X, generator: X.tolist()}, "into list; it must return a tensor"),
@@ -389,7 +389,7 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
         ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "0.1 is not known to Rprop: use"),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
         ({"callbacks": [("r2", EpochScoring("r2"))]}, "holds skorch's EpochScoring, which needs"),
-        ({"callbacks": ["log"]}, "callbacks holds 'log', which is no callback of skorch: pass"),
+        ({"callbacks": ["log"]}, "callbacks holds 'log', which is not a skorch callback: pass"),
         (
             {"architecture": lambda n, k: torch.nn.Linear(n, k), "latent": "sphere"},
             "latent='sphere' needs an architecture of skae.architectures",
@@ -493,7 +493,9 @@ def test_what_does_not_go_together_is_refused_when_training_goes_on():
     ae = make(latent="gaussian", warm_start=True).fit(DIGITS)
     ae.set_params(penalty="l1")
     for method in (ae.fit, ae.partial_fit):
-        with pytest.raises(ValueError, match="penalty='l1' does not go with latent='gaussian'"):
+        with pytest.raises(
+            ValueError, match="penalty='l1' is not compatible with latent='gaussian'"
+        ):
             method(DIGITS)
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 import zipfile
+from dataclasses import is_dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,10 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch.callbacks import GradientNormClipping
 
 import skae
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _persistence, _weights
+from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae._persistence import archive
+from skae._persistence import load as load_module
+from skae._training import weights as network_weights
 from skae.architectures import MLP, Conv, Linear, Recurrent
 
 X = np.random.RandomState(0).uniform(0.1, 0.9, (40, 16))
@@ -209,6 +213,8 @@ def test_a_load_takes_a_bounded_multiple_of_the_file(tmp_path):
 
 
 def leaves(value):
+    if is_dataclass(value):
+        value = vars(value)
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, (list, tuple, set)):
@@ -227,7 +233,8 @@ def test_state_is_numpy_and_plain_values(name, fitted):
 
 def test_a_file_from_a_gpu_opens_without_one(tmp_path, monkeypatch):
     ae = quick().fit(X.astype(np.float32))
-    ae._settings["device"] = ae.device = "cuda"
+    ae.device = "cuda"
+    ae._settings = replace(ae._settings, device="cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     loaded = through_file(ae, tmp_path)
     assert next(loaded.module_.parameters()).device.type == "cpu"
@@ -309,7 +316,7 @@ def test_save_refuses_a_network_that_is_not_whole(tmp_path):
 
 def test_a_network_that_is_too_wide_for_load_can_still_be_copied(tmp_path, monkeypatch):
     conv = quick(architecture=Conv((1, 4, 4), channels=(2, 3))).fit(X)
-    monkeypatch.setattr(_weights, "MAX_ACTIVATIONS", 7)
+    monkeypatch.setattr(network_weights, "MAX_ACTIVATIONS", 7)
     assert_same(conv, pickle.loads(pickle.dumps(conv)))
     with pytest.raises(ValueError, match="numbers per row, more than 7: such a network can be"):
         skae.save(conv, tmp_path / "a.skae")
@@ -330,12 +337,12 @@ def test_without_skops_the_error_names_the_extra(caller, monkeypatch):
 
 def test_another_major_version_warns(tmp_path, monkeypatch):
     skae.save(quick(), tmp_path / "a.skae")
-    versions = _persistence._versions()
-    monkeypatch.setattr(_persistence, "_versions", lambda: {**versions, "torch": "99.1"})
+    versions = archive.versions()
+    monkeypatch.setattr(load_module, "versions", lambda: {**versions, "torch": "99.1"})
     with pytest.warns(UserWarning, match=r"written with torch .* \(here 99.1\)"):
         skae.load(tmp_path / "a.skae")
     major = versions["torch"].split(".")[0]
-    monkeypatch.setattr(_persistence, "_versions", lambda: {**versions, "torch": f"{major}.999"})
+    monkeypatch.setattr(load_module, "versions", lambda: {**versions, "torch": f"{major}.999"})
     skae.load(tmp_path / "a.skae")
 
 
@@ -388,7 +395,7 @@ def test_a_killed_save_leaves_a_whole_file(tmp_path):
         if child == 0:  # the last thing that save does, over and over
             while True:
                 for content in contents:
-                    _persistence._write(path, content)
+                    archive.write(path, content)
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

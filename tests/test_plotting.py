@@ -1,5 +1,7 @@
 """Displays of rows, curves and reports: what is drawn, where and in which colours."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,12 +17,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
-from skae._label_efficiency import LabelEfficiencyCurve
-from skae._plot_base import COLORS, make_axes
-from skae._report import BottleneckCurve, LatentReport, PCAComparison
 from skae.architectures import Conv, Linear
 from skae.generation import interpolate
 from skae.inspection import compare_with_pca, latent_report
+from skae.inspection.bottleneck_curve import BottleneckCurve
+from skae.inspection.label_efficiency import LabelEfficiencyCurve
+from skae.inspection.latent_report import LatentReport
+from skae.inspection.pca_comparison import PCAComparison
 from skae.plotting import (
     BottleneckCurveDisplay,
     ComponentsDisplay,
@@ -33,6 +36,7 @@ from skae.plotting import (
     PCAComparisonDisplay,
     ReconstructionDisplay,
 )
+from skae.plotting.base import COLORS, make_axes
 
 X, LABELS = load_digits(return_X_y=True)
 X, LABELS = X[:60], LABELS[:60]
@@ -277,10 +281,8 @@ class OwnNetwork(torch.nn.Module):
 class OnSphere(TransformerMixin, BaseEstimator):
     """Codes are the rows, three numbers of norm 1, and so are decoded rows."""
 
-    latent = "sphere"
-
     def fit(self, X, y=None):
-        self.n_features_in_ = 3
+        self.n_features_in_, self.module_ = 3, SimpleNamespace(latent="sphere")
         return self
 
     def transform(self, X):

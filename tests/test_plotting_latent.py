@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
-from skae._plot_base import COLORS
 from skae.generation import from_spherical, to_spherical
 from skae.plotting import DecoderGridDisplay, LatentDisplay
+from skae.plotting.base import COLORS
 
 X, LABELS = load_digits(return_X_y=True)
 X, LABELS = X[:80], LABELS[:80]

@@ -7,14 +7,19 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer, PretrainedEncoderClassifier, _progress
+from skae import (
+    AutoencoderTransformer,
+    PretrainedEncoderClassifier,
+    _sklearn_callbacks,
+    _sklearn_compat,
+)
+from skae._training.progress_line import show_progress
 from skae.architectures import MLP
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
@@ -86,7 +91,7 @@ def test_a_shorter_line_leaves_nothing_of_the_one_before(monkeypatch):
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
     for epoch, loss in ((1, 0.123456), (2, 0.12)):
-        _progress.show_progress(epoch, 2, {"train_loss": loss}, is_last=epoch == 2)
+        show_progress(epoch, 2, {"train_loss": loss}, is_last=epoch == 2)
     erase_the_rest = "\x1b[K"
     assert terminal.getvalue().endswith(f"train_loss 0.12{erase_the_rest}\n")
 
@@ -257,17 +262,16 @@ def test_a_progress_bar_on_a_search_shows_folds_and_epochs(capsys, monkeypatch):
 
 def test_no_task_is_made_for_nobody(monkeypatch):
     def fail(*args):
-        raise AssertionError("nobody hears of it")
+        raise AssertionError("no callback is set")
 
-    monkeypatch.setattr(_progress, "Task", fail)
+    monkeypatch.setattr(_sklearn_callbacks, "Task", fail)
     classifier().fit(X, y)
 
 
 def test_callbacks_that_scikit_learn_lacks_are_not_missed(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
-    spec = importlib.util.spec_from_file_location("progress_of_old", _progress.__file__)
+    spec = importlib.util.spec_from_file_location("compat_of_old", _sklearn_compat.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert not hasattr(module.CallbackSupportMixin, "set_callbacks")
     assert module.with_callbacks(score_of) is score_of
-    assert module.begin_fit(clone(autoencoder()), 3, X, y, None) is None

@@ -9,7 +9,12 @@ import polars as pl
 import pytest
 import torch
 
-from skae import AutoencoderTransformer, _runtime
+from skae import AutoencoderTransformer
+from skae._input_checks import as_array
+from skae._training.devices import resolve_device
+from skae._training.random_state import draws_from, make_generator, make_seed
+from skae._training.tensors import as_tensor
+from skae._training.threads import limit_threads
 from skae.architectures import MLP
 
 DAY = datetime.datetime(2020, 1, 1)
@@ -19,7 +24,7 @@ X = np.random.RandomState(0).rand(50, 4)
 def test_read_only_memory_is_shared_too():
     frozen = X.copy()
     frozen.flags.writeable = False
-    tensor = _runtime.as_tensor(frozen)
+    tensor = as_tensor(frozen)
     assert tensor.data_ptr() == frozen.ctypes.data
     np.testing.assert_array_equal(tensor, X)
 
@@ -30,12 +35,12 @@ def test_an_array_of_one_row_may_have_any_strides(writeable):
     row.flags.writeable = writeable
     assert row.flags.c_contiguous
     assert row.strides[0] < 0
-    np.testing.assert_array_equal(_runtime.as_tensor(row), X[:1])
+    np.testing.assert_array_equal(as_tensor(row), X[:1])
 
 
 def test_views_of_tensors_are_read_as_the_numbers_that_they_show():
     view = torch.complex(torch.ones(2), torch.ones(2)).conj().imag
-    np.testing.assert_array_equal(_runtime.as_array(view), [-1, -1])
+    np.testing.assert_array_equal(as_array(view), [-1, -1])
 
 
 @pytest.mark.parametrize(
@@ -52,13 +57,13 @@ def test_views_of_tensors_are_read_as_the_numbers_that_they_show():
 )
 def test_what_holds_no_rows_of_numbers_is_an_error(given, message):
     with pytest.raises(TypeError, match=message):
-        _runtime.as_array(given)
+        as_array(given)
 
 
 def test_a_mask_is_not_lost():
     with pytest.raises(ValueError, match=r"with 1 masked values, .* under the mask: fill them in"):
         AutoencoderTransformer().fit(np.ma.array(X, mask=X.max() == X))
-    np.testing.assert_array_equal(_runtime.as_array(np.ma.array(X)), X)
+    np.testing.assert_array_equal(as_array(np.ma.array(X)), X)
 
 
 def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
@@ -78,7 +83,7 @@ def test_seeded_draws_what_the_global_generator_would_and_leaves_it_alone():
         ]
 
     before = torch.get_rng_state()
-    with _runtime.seeded(torch.Generator().manual_seed(3)):
+    with draws_from(torch.Generator().manual_seed(3)):
         ours = draw()
     assert torch.equal(torch.get_rng_state(), before)
     with torch.random.fork_rng(devices=[]):
@@ -110,9 +115,7 @@ def test_seeded_belongs_to_its_thread():
 
 def test_generators_follow_random_state():
     def first(random_state):
-        return torch.rand(
-            1, generator=_runtime.make_generator(_runtime.make_seed(random_state))
-        ).item()
+        return torch.rand(1, generator=make_generator(make_seed(random_state))).item()
 
     assert first(3) == first(3) != first(4)
     assert first(None) != first(None)
@@ -124,14 +127,14 @@ def test_generators_follow_random_state():
 def test_small_steps_run_in_one_thread_of_the_caller_only():
     before = torch.get_num_threads()
     seen = []
-    with _runtime.few_threads(1000, 64):
+    with limit_threads(1000, 64):
         inside = torch.get_num_threads()
         thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
         thread.start()
         thread.join()
     assert inside == 1
     assert [torch.get_num_threads(), *seen] == [before, before]
-    with _runtime.few_threads(10**6, 64):
+    with limit_threads(10**6, 64):
         assert torch.get_num_threads() == before
 
 
@@ -139,5 +142,5 @@ def test_small_steps_run_in_one_thread_of_the_caller_only():
 def test_devices_that_are_always_there(name):
     expected = "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
     if not torch.backends.mps.is_available():
-        assert _runtime.resolve_device(name, np.dtype("float32")).type == expected
-    assert _runtime.resolve_device(name, np.dtype("float64")).type == "cpu"
+        assert resolve_device(name, np.dtype("float32")).type == expected
+    assert resolve_device(name, np.dtype("float64")).type == "cpu"

@@ -1,0 +1,76 @@
+"""Checks of the fitted state of estimators from a file."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skae._autoencoder import AutoencoderTransformer
+from skae._classifier import PretrainedEncoderClassifier
+from skae._training.weights import check_activations, dtype_of
+
+
+def check_networks(thing):
+    """Raise an error if an autoencoder or classifier in something is not whole.
+
+    Parameters
+    ----------
+    thing : object
+        An estimator, or what is in one.
+
+    Raises
+    ------
+    ValueError
+        If parameters are out of range, what was learned has the wrong shape, or the network gives
+        something other than finite numbers of the right shape.
+    """
+    pending, seen = [thing], {}
+    while pending:
+        item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen[id(item)] = item
+        if isinstance(item, BaseEstimator):
+            pending += vars(item).values()
+            if isinstance(item, (AutoencoderTransformer, PretrainedEncoderClassifier)):
+                _check_fitted_state(item)
+        elif isinstance(item, dict):
+            pending += item.values()
+        elif isinstance(item, (list, tuple, set)):
+            pending += item
+        elif isinstance(item, np.ndarray) and item.dtype == object:
+            pending += item.ravel().tolist()
+
+
+def _check_fitted_state(estimator):
+    """Raise an error if a parameter or something learned is not what it has to be."""
+    estimator._validate_params()
+    if not hasattr(estimator, "net_"):
+        return
+    n_columns, is_transformer = estimator.n_features_in_, hasattr(estimator, "n_components_")
+    names = {"feature_names_in_": (n_columns,)}
+    numbers = {"loss_curve_": (estimator.n_iter_,)}
+    if is_transformer:
+        n_outputs = estimator.n_components_
+        numbers |= {"mean_": (n_columns,), "components_": (n_outputs, n_columns)}
+        numbers |= {"explained_variance_": (n_outputs,), "explained_variance_ratio_": (n_outputs,)}
+    else:
+        n_outputs = len(estimator.classes_)
+        names |= {"classes_": (n_outputs,)}
+    for name, shape in (numbers | names).items():
+        value = getattr(estimator, name, None)
+        if value is None:
+            continue
+        if np.shape(value) != shape or (name in numbers and not np.isfinite(value).all()):
+            raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
+    # One row through the network: what it gives must be there, and be numbers.
+    net = estimator.net_
+    check_activations(net.module_, net.profile_.layers)
+    steps = (
+        [("encode", n_outputs), ("decode", n_columns)]
+        if is_transformer
+        else [("forward", n_outputs)]
+    )
+    row = np.zeros((1, net.n_features), dtype_of(net.module_))
+    for method, width in steps:
+        row = net.apply(method, row)
+        if row.shape != (1, width):
+            raise ValueError(f"{method} of the network gives {row.shape}, not {(1, width)}.")
