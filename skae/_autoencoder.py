@@ -26,7 +26,7 @@ from skae._parameter_checks import (
 )
 from skae._pca_axes import rotate_to_principal_axes
 from skae._sklearn_callbacks import begin_fit
-from skae._sklearn_compat import HasMethods, Interval, StrOptions, _fit_context, with_callbacks
+from skae._sklearn_compat import HasMethods, Interval, StrOptions, fit_context, with_callbacks
 from skae._training.autoencoder_net import check_module, make_autoencoder_net
 from skae._training.data import TrainingData
 from skae._training.devices import resolve_device
@@ -356,7 +356,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             params = {**params, "architecture": MLP()}
         return super().set_params(**params)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
@@ -404,7 +404,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._warn_of_dead_codes(data.sample())
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one epoch on a chunk of samples, in their order.

@@ -18,7 +18,7 @@ from skae._input_checks import check_rows, check_weight, flatten
 from skae._labels import check_labels, number_labels, weigh_classes
 from skae._names import check_counts, resolve_name
 from skae._parameter_checks import CONSTRAINTS, check_same_network
-from skae._pipeline import last_step
+from skae._pipeline import split_pipeline
 from skae._pretrained_encoder import (
     check_encoder,
     fit_encoder,
@@ -33,8 +33,8 @@ from skae._sklearn_compat import (
     HasMethods,
     Interval,
     StrOptions,
-    _fit_context,
-    _safe_indexing,
+    fit_context,
+    safe_indexing,
     with_callbacks,
 )
 from skae._training.classifier_net import MONITORED, build_head, make_classifier_net, restore_head
@@ -259,7 +259,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
             params = {**params, "encoder": AutoencoderTransformer()}
         return super().set_params(**params)
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     @all_or_nothing
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_unlabeled=None):
@@ -316,7 +316,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         self._warn_if_not_converged(converged)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     @all_or_nothing
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on a chunk of labelled samples, in their order.
@@ -427,7 +427,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         weight = check_weight(sample_weight, X)
         if weight.min() == 0:
             index = np.flatnonzero(weight)
-            rows = _safe_indexing(rows, index)
+            rows = safe_indexing(rows, index)
             X, y, weight = X[index], y[index], weight[index]
         return LabelledSamples(rows, X, y, weight)
 
@@ -489,7 +489,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
                 self.encoder_, samples.rows, samples.X, samples.weight, rng
             )
         if self._strategy != "frozen":
-            last_step(self.encoder_)._set_dtype(samples.X.dtype)
+            split_pipeline(self.encoder_)[1]._set_dtype(samples.X.dtype)
 
     def _warn_of_unused_samples(self, X_unlabeled):
         if X_unlabeled is not None and self._strategy != "scratch":
@@ -518,7 +518,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         """Build a head with fresh weights, and the net that trains it."""
         codes = data
         if self._strategy != "frozen":
-            codes = data.with_rows(last_step(self.encoder_).net_.apply("encode", data.X))
+            codes = data.with_rows(split_pipeline(self.encoder_)[1].net_.apply("encode", data.X))
         self._head = {
             "n_components": codes.X.shape[1],
             "n_classes": len(self.classes_),
@@ -552,7 +552,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         """Return a net with the kept settings around a head, and the encoder if it is trained."""
         encoder, n_inputs = None, self._head["n_components"]
         if self._strategy != "frozen":
-            last = last_step(self.encoder_)
+            last = split_pipeline(self.encoder_)[1]
             encoder, n_inputs = last.module_, last.n_features_in_
         device = resolve_device(self._settings.device, dtype, fallback)
         return make_classifier_net(

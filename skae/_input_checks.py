@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import validate_data
 
-from skae._sklearn_compat import _check_sample_weight
+from skae._sklearn_compat import check_sample_weight
 
 
 def as_array(X):
@@ -87,7 +87,7 @@ def check_rows(estimator, X, reset, dtype=(np.float64, np.float32)):
 
 def check_weight(sample_weight, X):
     """Return sample weights as float64: one per row, not negative, at least one positive."""
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64)
     if weight.min() < 0 or weight.max() == 0:
         raise ValueError(
             "sample_weight must not be negative and not be zero for all rows, got values from "

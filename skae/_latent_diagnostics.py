@@ -1,50 +1,51 @@
-"""What an array of codes tells: which are dead or saturated, how many directions they use."""
+"""Diagnostics of latent codes: dead codes, saturated codes, correlations, effective rank."""
 
 import numpy as np
 
 
 def dead_codes(codes):
-    """Tell which codes are the same for every row, up to rounding.
+    """Return which latent codes are constant over all samples, up to rounding errors.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        What ``transform`` gives.
+        Output of ``transform``.
 
     Returns
     -------
     ndarray of bool of shape (n_components,)
-        True for codes whose standard deviation is no more than rounding of the largest code.
+        True for codes whose standard deviation is at most the rounding error of the largest
+        absolute value of all codes.
     """
-    spread = codes.std(axis=0, dtype=np.float64)
-    return spread <= 10 * np.finfo(codes.dtype).eps * np.abs(codes).max()
+    std = codes.std(axis=0, dtype=np.float64)
+    return std <= 10 * np.finfo(codes.dtype).eps * np.abs(codes).max()
 
 
 def saturated_codes(codes):
-    """Tell which codes are piled up at the ends of their range, as those of a saturated tanh are.
+    """Return which latent codes take mostly extreme values, as those of a saturated tanh do.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        What ``transform`` gives.
+        Output of ``transform``.
 
     Returns
     -------
     ndarray of bool of shape (n_components,)
-        True where more than half of the rows, besides the two that mark the ends, are within
-        1% of the range from an end of it. Exact zeros do not count: a ReLU gives them where it
-        is off.
+        True for codes that have more than half of the samples within 1% of their range from its
+        minimum or maximum. The two samples that define the range are not counted, nor are exact
+        zeros, which are the output of a ReLU for negative inputs.
     """
     low, high = codes.min(axis=0), codes.max(axis=0)
     margin = 0.01 * (high - low)
-    at_end = (codes <= low + margin) | (codes >= high - margin)
-    n_beyond = (at_end & (codes != 0)).sum(axis=0) - 2
-    return (n_beyond > 0.5 * (len(codes) - 2)) & ~dead_codes(codes)
+    is_extreme = (codes <= low + margin) | (codes >= high - margin)
+    n_extreme = (is_extreme & (codes != 0)).sum(axis=0) - 2
+    return (n_extreme > 0.5 * (len(codes) - 2)) & ~dead_codes(codes)
 
 
 def correlations(codes):
-    """Return the matrix of correlations of codes; 0 for dead ones, and on the diagonal."""
-    centered = _centered(codes)
+    """Return the correlation matrix of latent codes, with 0 for dead codes and on the diagonal."""
+    centered = _center(codes)
     norms = np.linalg.norm(centered, axis=0)
     scaled = centered / np.where(norms > 0, norms, 1.0)
     matrix = scaled.T @ scaled
@@ -53,28 +54,29 @@ def correlations(codes):
 
 
 def effective_rank(codes):
-    """Return the exponential of the entropy of the shares of variance along principal axes.
+    """Return the effective rank of the covariance matrix of latent codes (Roy & Vetterli, 2007).
 
-    The effective rank of the covariance matrix as Roy & Vetterli (2007) define it: 1 if all
-    variance is in one direction, k if it is shared alike by k; 0 if there is none.
+    It is the exponential of the entropy of the explained variance ratios of the principal
+    components: 1 if a single component has all the variance, k if k components share it equally,
+    0 if the variance is 0.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        What ``transform`` gives.
+        Output of ``transform``.
 
     Returns
     -------
     float
         Between 0 and ``n_components``.
     """
-    variances = np.linalg.svd(_centered(codes), compute_uv=False) ** 2
-    shares = variances[variances > 0] / max(variances.sum(), np.finfo(float).tiny)
-    return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0
+    variances = np.linalg.svd(_center(codes), compute_uv=False) ** 2
+    ratios = variances[variances > 0] / max(variances.sum(), np.finfo(float).tiny)
+    return float(np.exp(-(ratios * np.log(ratios)).sum())) if len(ratios) else 0.0
 
 
-def _centered(codes):
-    """Return codes in float64 without their mean, and 0 for dead ones."""
+def _center(codes):
+    """Return latent codes as float64 minus their mean, with 0 for dead codes."""
     values = codes.astype(np.float64)
     return np.where(dead_codes(codes), 0.0, values - values.mean(axis=0))
 

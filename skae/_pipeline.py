@@ -1,4 +1,7 @@
-"""The autoencoder inside a Pipeline, a FrozenEstimator or a fitted search."""
+"""Finding the estimator inside Pipelines, FrozenEstimators and fitted searches.
+
+No other file of skae looks inside them.
+"""
 
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -6,71 +9,94 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skae.modules import LATENTS
-
 
 def unwrap(estimator):
-    """Return what a FrozenEstimator or a fitted search holds, or the estimator itself."""
-    while isinstance(estimator, FrozenEstimator) or hasattr(estimator, "best_estimator_"):
-        is_frozen = isinstance(estimator, FrozenEstimator)
-        estimator = estimator.estimator if is_frozen else estimator.best_estimator_
-    return estimator
+    """Return what a FrozenEstimator or a fitted search holds, nested ones too.
+
+    Any other estimator is returned as it is, also a Pipeline and a search before ``fit``.
+    """
+    while True:
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator
 
 
-def split_last_step(estimator):
-    """Return the steps before the last one as one transformer, and the last step.
+def unfreeze(estimator):
+    """Return what a FrozenEstimator holds, and any other estimator as it is."""
+    return estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
 
-    Nested Pipelines, FrozenEstimators and fitted searches are unwrapped.
+
+def last_step(estimator):
+    """Return the last step of an estimator, as :func:`split` does."""
+    return split(estimator)[1]
+
+
+def split(estimator):
+    """Split an estimator into the steps before the last one, and the last one.
+
+    Pipelines, FrozenEstimators and fitted searches may be nested in any order.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted or not.
+        Fitted or not. An estimator that is not a Pipeline is its own last step.
 
     Returns
     -------
     before : Pipeline or None
-        The steps before the last one; None if there are none.
+        All steps before the last one, not copied; None if there are none.
     last : estimator
-        The last step.
+        The last step: neither a Pipeline, a FrozenEstimator nor a fitted search.
     """
-    before, estimator = None, unwrap(estimator)
-    while isinstance(estimator, Pipeline):
-        if len(estimator) > 1:
-            steps = estimator[:-1]
+    before, last = None, unwrap(estimator)
+    while isinstance(last, Pipeline):
+        steps, last = split_pipeline(last)
+        if steps is not None:
             before = steps if before is None else make_pipeline(before, steps)
-        estimator = unwrap(estimator[-1])
-    return before, estimator
+        last = unwrap(last)
+    return before, last
 
 
-def last_step(estimator):
-    """Return the last step of a Pipeline, of what a FrozenEstimator holds, or the estimator."""
-    return split_last_step(estimator)[1]
+def split_pipeline(estimator):
+    """Split a Pipeline as :func:`split` does, without looking inside its last step.
+
+    For training: the weights inside a FrozenEstimator or a search must not be changed.
+    """
+    if not isinstance(estimator, Pipeline):
+        return None, estimator
+    return (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
 
 
-def last_step_prefix(pipeline):
-    """Return the prefix of the parameters of the last step, such as ``"ae__"``; "" without one."""
-    prefix = ""
-    while isinstance(pipeline, Pipeline):
-        name, pipeline = pipeline.steps[-1]
-        prefix = f"{prefix}{name}__"
-    return prefix
+def replace_last_step(estimator, step):
+    """Replace the last step of a Pipeline in place, and return the Pipeline.
+
+    If the estimator is not a Pipeline, ``step`` replaces all of it and is returned.
+    """
+    if not isinstance(estimator, Pipeline):
+        return step
+    estimator.steps[-1] = (estimator.steps[-1][0], step)
+    return estimator
 
 
-def replace_last_step(pipeline, estimator):
-    """Set the last step of a Pipeline in place and return it; or the estimator, without one."""
-    if not isinstance(pipeline, Pipeline):
-        return estimator
-    name, last = pipeline.steps[-1]
-    pipeline.steps[-1] = (name, replace_last_step(last, estimator))
-    return pipeline
+def set_last_step_params(estimator, **params):
+    """Set parameters of the last step of nested Pipelines in place, and return the estimator."""
+    last, prefix = estimator, ""
+    while isinstance(last, Pipeline):
+        prefix, last = f"{prefix}{last.steps[-1][0]}__", last[-1]
+    return estimator.set_params(**{f"{prefix}{name}": value for name, value in params.items()})
 
 
-def is_fitted(estimator):
-    """Return whether an estimator has a fitted state that ``clone`` would drop."""
+def clone_discards_fit(estimator):
+    """Return whether ``clone`` would discard something that the estimator has learned.
+
+    A FrozenEstimator and an estimator without fitted state lose nothing.
+    """
     if isinstance(estimator, Pipeline):
-        # A Pipeline whose last step is stateless counts as fitted from the start.
-        return any(is_fitted(step) for _, step in estimator.steps if hasattr(step, "fit"))
+        # check_is_fitted takes a Pipeline that ends in a stateless step for fitted.
+        return any(clone_discards_fit(step) for _, step in estimator.steps if hasattr(step, "fit"))
     if isinstance(estimator, FrozenEstimator) or not get_tags(estimator).requires_fit:
         return False
     try:
@@ -78,12 +104,3 @@ def is_fitted(estimator):
     except NotFittedError:
         return False
     return True
-
-
-def find_latent(estimator):
-    """Return the kind of latent codes of a fitted estimator: a :class:`skae.modules.Latent`.
-
-    Codes of other transformers, such as PCA, are unconstrained numbers.
-    """
-    module = getattr(last_step(estimator), "module_", None)
-    return LATENTS.get(getattr(module, "latent", None), LATENTS["euclidean"])

@@ -11,12 +11,12 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skae._autoencoder import AutoencoderTransformer
-from skae._pipeline import is_fitted, last_step, replace_last_step, split_last_step, unwrap
+from skae._pipeline import clone_discards_fit, replace_last_step, split_pipeline, unfreeze
 
 
 def row_shape(encoder):
     """Return the shape of one row that an encoder takes, or None for flat rows."""
-    ae = last_step(encoder)
+    _, ae = split_pipeline(unfreeze(encoder))
     if hasattr(ae, "input_shape_"):
         return ae.input_shape_
     return getattr(getattr(ae, "architecture", None), "input_shape", None)
@@ -24,8 +24,8 @@ def row_shape(encoder):
 
 def check_encoder(encoder, strategy, n_features):
     """Raise an error if an encoder is not compatible with strategy or X, or would be lost."""
-    inside = unwrap(encoder)
-    last = last_step(inside)
+    inside = unfreeze(encoder)
+    last = split_pipeline(inside)[1]
     if strategy != "frozen" and not isinstance(last, AutoencoderTransformer):
         raise ValueError(
             f"strategy={strategy!r} trains the weights of an autoencoder, which "
@@ -33,7 +33,7 @@ def check_encoder(encoder, strategy, n_features):
             "AutoencoderTransformer as encoder."
         )
     if inside is encoder:
-        if is_fitted(encoder):
+        if clone_discards_fit(encoder):
             raise ValueError(
                 f"encoder is a fitted {type(encoder).__name__}, whose weights clone and "
                 "searches would drop. Pass FrozenEstimator(encoder) to use it as it is, or "
@@ -58,7 +58,7 @@ def check_encoder(encoder, strategy, n_features):
 def fit_encoder(encoder, strategy, X, weight, X_unlabeled):
     """Fit the encoder; for "scratch", only the steps before the autoencoder in a Pipeline."""
     if strategy == "scratch":
-        before, _ = split_last_step(encoder)
+        before, _ = split_pipeline(encoder)
         if before is not None:
             before.fit(X)
         return
@@ -74,7 +74,7 @@ def fit_encoder(encoder, strategy, X, weight, X_unlabeled):
 
 def renew_encoder(encoder, rows, X, weight, rng):
     """Return an encoder with random weights, in the units of the labelled samples."""
-    fresh = clone(last_step(encoder)).set_params(random_state=rng.randint(2**31 - 1))
+    fresh = clone(split_pipeline(encoder)[1]).set_params(random_state=rng.randint(2**31 - 1))
     fresh._start_untrained(rows_before(encoder, rows, X), weight)
     return replace_last_step(encoder, fresh)
 
@@ -83,7 +83,7 @@ def rows_before(encoder, rows, X):
     """Return samples as the autoencoder receives them, after the steps before it."""
     # Column names are passed to encoders that were fitted with names.
     rows = rows if hasattr(encoder, "feature_names_in_") else X
-    before, _ = split_last_step(encoder)
+    before, _ = split_pipeline(encoder)
     return rows if before is None else before.transform(rows)
 
 
@@ -93,7 +93,7 @@ def inputs_of(encoder, strategy, rows, X):
         rows = rows if hasattr(encoder, "feature_names_in_") else X
         codes = encoder.transform(rows)
         return check_array(codes, dtype=X.dtype, order="C", input_name="codes")
-    inputs = last_step(encoder)._check_rows(rows_before(encoder, rows, X))
+    inputs = split_pipeline(encoder)[1]._check_rows(rows_before(encoder, rows, X))
     return inputs.astype(X.dtype, copy=False)
 
 

@@ -115,10 +115,10 @@ except ImportError:
 
 
 try:
-    from sklearn.base import _fit_context
+    from sklearn.base import _fit_context as fit_context
 except ImportError:
 
-    def _fit_context(*, prefer_skip_nested_validation):
+    def fit_context(*, prefer_skip_nested_validation):
         """Return a decorator that validates the parameters of an estimator before a method."""
 
         def decorate(method):
@@ -137,10 +137,10 @@ except ImportError:
 
 
 try:
-    from sklearn.utils import _safe_indexing
+    from sklearn.utils import _safe_indexing as safe_indexing
 except ImportError:
 
-    def _safe_indexing(X, indices):
+    def safe_indexing(X, indices):
         """Return rows of an array, a data frame or a list."""
         if hasattr(X, "iloc"):
             return X.iloc[indices]
@@ -148,10 +148,10 @@ except ImportError:
 
 
 try:
-    from sklearn.utils.validation import _check_sample_weight
+    from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 except ImportError:
 
-    def _check_sample_weight(sample_weight, X, dtype):
+    def check_sample_weight(sample_weight, X, dtype):
         """Return one weight per sample, 1 for None."""
         if sample_weight is None:
             return np.ones(len(X), dtype)

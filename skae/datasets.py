@@ -1,4 +1,4 @@
-"""Data sets: real images, fetched once and checked, and points around a bent plane."""
+"""Data sets: images that are downloaded once and verified, and a generator of points."""
 
 import gzip
 import hashlib
@@ -63,10 +63,10 @@ CIFAR10_NAMES = [
 
 
 def fetch_mnist(*, subset="train", return_X_y=False, data_home=None, download_if_missing=True):
-    """Load MNIST: 28 x 28 grey images of handwritten digits, as rows of 784 values.
+    """Load MNIST: 28 x 28 greyscale images of handwritten digits, as vectors of 784 values.
 
-    The official files are read from the folder ``mnist`` in ``data_home``. What is missing there
-    is downloaded, and each file is checked against its published SHA-256.
+    The official files are read from the folder ``mnist`` in ``data_home``. Missing files are
+    downloaded, and the SHA-256 of each file is compared with the published one.
 
     Parameters
     ----------
@@ -75,26 +75,27 @@ def fetch_mnist(*, subset="train", return_X_y=False, data_home=None, download_if
     return_X_y : bool, default=False
         Whether to return ``(X, y)`` instead of a Bunch.
     data_home : str or path-like, default=None
-        Folder of the data sets. None is the folder that the environment variable ``SKAE_DATA``
-        names or, where it is not set, ``skae`` in the user's cache folder.
+        Folder of the data sets. None means the folder in the environment variable ``SKAE_DATA``
+        or, if it is not set, the folder ``skae`` in the user's cache folder.
     download_if_missing : bool, default=True
-        Whether files that are not there may be downloaded; needs pooch.
+        Whether to download missing files, for which pooch is needed. If False, a missing file
+        raises an error.
 
     Returns
     -------
     sklearn.utils.Bunch or tuple
-        ``data``, float32 in [0, 1] of shape (n_samples, 784), 0 is the background; ``target``,
-        int64 of shape (n_samples,), the digits; ``images``, a view of ``data`` of shape
+        ``data``, float32 in [0, 1] of shape (n_samples, 784), where 0 is the background;
+        ``target``, int64 of shape (n_samples,), the digits; ``images``, a view of ``data`` of shape
         (n_samples, 28, 28); ``target_names`` and ``DESCR``.
 
     Raises
     ------
     OSError
-        If a file is missing and may not or cannot be downloaded.
+        If a file is missing and ``download_if_missing`` is False or the download fails.
     ValueError
-        If a file does not have the published hash.
+        If the hash of a file is not the published one.
     ImportError
-        If a file is to be downloaded and pooch is not installed.
+        If a file must be downloaded and pooch is not installed.
 
     References
     ----------
@@ -117,10 +118,10 @@ def fetch_mnist(*, subset="train", return_X_y=False, data_home=None, download_if
 def fetch_fashion_mnist(
     *, subset="train", return_X_y=False, data_home=None, download_if_missing=True
 ):
-    """Load Fashion-MNIST: 28 x 28 grey images of clothes, as rows of 784 values.
+    """Load Fashion-MNIST: 28 x 28 greyscale images of clothes, as vectors of 784 values.
 
-    A drop-in replacement for MNIST that is harder to tell apart. Files are found, downloaded and
-    checked as in :func:`fetch_mnist`, in a folder ``fashion_mnist``.
+    A replacement for MNIST that is harder to classify. The files are read, downloaded and verified
+    as in :func:`fetch_mnist`, in the folder ``fashion_mnist``.
 
     Parameters
     ----------
@@ -129,24 +130,25 @@ def fetch_fashion_mnist(
     return_X_y : bool, default=False
         Whether to return ``(X, y)`` instead of a Bunch.
     data_home : str or path-like, default=None
-        Folder of the data sets. None is the folder that the environment variable ``SKAE_DATA``
-        names or, where it is not set, ``skae`` in the user's cache folder.
+        Folder of the data sets. None means the folder in the environment variable ``SKAE_DATA``
+        or, if it is not set, the folder ``skae`` in the user's cache folder.
     download_if_missing : bool, default=True
-        Whether files that are not there may be downloaded; needs pooch.
+        Whether to download missing files, for which pooch is needed. If False, a missing file
+        raises an error.
 
     Returns
     -------
     sklearn.utils.Bunch or tuple
-        As :func:`fetch_mnist`; ``target_names`` are the ten kinds of clothes.
+        As returned by :func:`fetch_mnist`; ``target_names`` are the ten types of clothes.
 
     Raises
     ------
     OSError
-        If a file is missing and may not or cannot be downloaded.
+        If a file is missing and ``download_if_missing`` is False or the download fails.
     ValueError
-        If a file does not have the published hash.
+        If the hash of a file is not the published one.
     ImportError
-        If a file is to be downloaded and pooch is not installed.
+        If a file must be downloaded and pooch is not installed.
 
     References
     ----------
@@ -173,19 +175,21 @@ def fetch_fashion_mnist(
 
 
 def fetch_cifar10(*, subset="train", return_X_y=False, data_home=None, download_if_missing=True):
-    """Load CIFAR-10: 32 x 32 colour images of ten kinds of things, as rows of 3,072 values.
+    """Load CIFAR-10: 32 x 32 colour images of ten classes, as vectors of 3,072 values.
 
-    A row is channel first, as in the official binary release: 1,024 values of red, then green,
-    then blue, each channel row by row. ``Conv(input_shape=(3, 32, 32))`` takes rows in this order;
-    ``images.transpose(0, 2, 3, 1)`` is the order that plots take.
+    The values of a sample are in channel-first order, as in the official binary release: 1,024
+    values of red, then green, then blue, each channel row by row. This is the order that
+    ``Conv(input_shape=(3, 32, 32))`` expects. ``images.transpose(0, 2, 3, 1)`` is the channels-last
+    order that plotting libraries expect.
 
-    The official archive ``cifar-10-binary.tar.gz`` is read, in memory, from the folder
-    ``cifar10`` in ``data_home``. It is checked against its published MD5, the only hash that its
-    authors publish: that finds accidents, not a forged file. Where it is missing and the folder
-    holds ``cifar10-jpeg.zip``, JPEG files named ``train/cat/0001.jpg``, those are read instead:
-    copies a little smoother than the originals, not checked, in an order that takes the classes
-    in turn. ``DESCR`` says which of the two it was. Where both are missing, the official archive
-    (162 MB) is downloaded.
+    The official archive ``cifar-10-binary.tar.gz`` is read, in memory, from the folder ``cifar10``
+    in ``data_home``. Its MD5 is compared with the published one. MD5 is the only hash that the
+    authors publish; it detects transmission errors but not deliberate manipulation.
+
+    If the archive is missing and the folder contains ``cifar10-jpeg.zip``, with JPEG files named
+    like ``train/cat/0001.jpg``, these are read instead. They are slightly smoother than the
+    originals, are not verified, and alternate between the classes. ``DESCR`` states which of the
+    two was read. If both are missing, the official archive (162 MB) is downloaded.
 
     Parameters
     ----------
@@ -194,10 +198,11 @@ def fetch_cifar10(*, subset="train", return_X_y=False, data_home=None, download_
     return_X_y : bool, default=False
         Whether to return ``(X, y)`` instead of a Bunch.
     data_home : str or path-like, default=None
-        Folder of the data sets. None is the folder that the environment variable ``SKAE_DATA``
-        names or, where it is not set, ``skae`` in the user's cache folder.
+        Folder of the data sets. None means the folder in the environment variable ``SKAE_DATA``
+        or, if it is not set, the folder ``skae`` in the user's cache folder.
     download_if_missing : bool, default=True
-        Whether the archive may be downloaded if nothing is there; needs pooch.
+        Whether to download the archive if it is missing, for which pooch is needed. If False, a
+        missing archive raises an error.
 
     Returns
     -------
@@ -209,11 +214,11 @@ def fetch_cifar10(*, subset="train", return_X_y=False, data_home=None, download_
     Raises
     ------
     OSError
-        If the archive is missing and may not or cannot be downloaded.
+        If the archive is missing and ``download_if_missing`` is False or the download fails.
     ValueError
-        If the archive does not have the published hash, or the JPEG copies lack a subset.
+        If the hash of the archive is not the published one, or the JPEG files lack a subset.
     ImportError
-        If the archive is to be downloaded and pooch is not installed.
+        If the archive must be downloaded and pooch is not installed.
 
     References
     ----------
@@ -250,22 +255,22 @@ def fetch_cifar10(*, subset="train", return_X_y=False, data_home=None, download_
 
 
 def make_bent_plane(n_samples=1000, *, noise=0.1, random_state=None):
-    """Make three-dimensional points around a gently bent plane.
+    """Generate three-dimensional points around a slightly curved plane.
 
-    Two coordinates u, uniform in [-2, 2], and v, uniform in [-1, 1], span a plane that lies
-    askew in space and is bent upwards along u, by 0.2 (u² - 4/3). It is bent so little that
-    PCA with two components finds u and v again and keeps 96% of the variance; a curved surface
-    keeps more.
+    Two coordinates u, uniform in [-2, 2], and v, uniform in [-1, 1], span a plane that is not
+    parallel to the axes. The plane is curved along u: its height is 0.2 (u² - 4/3). The curvature
+    is so small that PCA with two components recovers u and v and explains 96% of the variance; a
+    curved surface explains more.
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of points, at least 1.
     noise : float, default=0.1
-        Standard deviation of normal noise in each direction, not negative. With more, less of
-        the variance is in the surface.
+        Standard deviation of the normal noise in each direction, at least 0. With a larger value,
+        the surface explains less of the variance.
     random_state : int, RandomState instance or None, default=None
-        Draws coordinates and noise. Pass an int for the same points on each call.
+        Determines the coordinates and the noise. Pass an int for reproducible results.
 
     Returns
     -------
@@ -281,7 +286,7 @@ def make_bent_plane(n_samples=1000, *, noise=0.1, random_state=None):
 
     See Also
     --------
-    sklearn.datasets.make_swiss_roll : A plane that is rolled up, which PCA cannot flatten.
+    sklearn.datasets.make_swiss_roll : A rolled-up plane, which PCA cannot unroll.
 
     Examples
     --------
@@ -322,7 +327,7 @@ def _fetch_images(name, hashes, url, subset, data_home, download_if_missing):
 
 
 def _parts(subset, train, test):
-    """Return the names, in a release, of what a subset consists of."""
+    """Return the names that the parts of a subset have in a release."""
     parts = {"train": [train], "test": [test], "all": [train, test]}
     if subset not in parts:
         raise ValueError(f"subset={subset!r} must be one of {', '.join(map(repr, parts))}.")
@@ -336,7 +341,7 @@ def _home(data_home):
 
 
 def _bunch(images, target):
-    """Return bytes as rows in [0, 1], with their images as a view."""
+    """Return a Bunch of images with values in [0, 1], as vectors and, as a view, as images."""
     images = np.divide(images, np.float32(255))
     return Bunch(
         data=images.reshape(len(images), -1), target=target.astype(np.int64), images=images
@@ -344,7 +349,7 @@ def _bunch(images, target):
 
 
 def _read_published(path, url, known_hash, download_if_missing):
-    """Return the bytes of an official file, downloaded if missing, with its published hash."""
+    """Return the content of an official file, downloaded if missing, after verifying its hash."""
     if not path.exists():
         _download(url + path.name, path, known_hash, download_if_missing)
     content = path.read_bytes()
@@ -359,7 +364,7 @@ def _read_published(path, url, known_hash, download_if_missing):
 
 
 def _download(url, path, known_hash, allowed):
-    """Download a file to a path; it appears there whole and with the right hash, or not at all."""
+    """Download a file; nothing is stored if the download fails or the hash differs."""
     if not allowed:
         raise OSError(f"{path} is missing and download_if_missing=False: put the file there.")
     try:
@@ -370,7 +375,7 @@ def _download(url, path, known_hash, allowed):
         ) from error
     try:
         pooch.retrieve(url, known_hash=known_hash, fname=path.name, path=path.parent)
-    except OSError as error:  # what is wrong with a connection is one, too
+    except OSError as error:  # also the base class of connection errors
         raise OSError(
             f"{path} is missing and could not be downloaded ({type(error).__name__}): put the file "
             f"from {url} there, or set SKAE_DATA to the folder that has {path.parent.name}."
@@ -391,7 +396,7 @@ def _read_cifar10(content, parts):
     names = [f"cifar-10-batches-bin/{name}" for part in parts for name in files[part]]
     batches = {}
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        for member in archive:  # in its order: going back would decompress from the start
+        for member in archive:  # in order: going back would decompress from the start
             if member.name in names:
                 batches[member.name] = archive.extractfile(member).read()
     records = np.frombuffer(b"".join(batches[name] for name in names), np.uint8).reshape(-1, 3073)
@@ -400,7 +405,7 @@ def _read_cifar10(content, parts):
 
 def _read_jpegs(path, parts):
     """Return images and labels of JPEG files named ``part/class/number.jpg`` in a zip file."""
-    from PIL import Image  # here, so that import skae.datasets does without
+    from PIL import Image  # not needed to import skae.datasets
 
     with zipfile.ZipFile(path) as archive:
         names = []
@@ -412,7 +417,7 @@ def _read_jpegs(path, parts):
                     f"{path} has no images of subset {part!r}: they are to be named like "
                     f"{part}/cat/0001.jpg. Delete it to have the official archive downloaded."
                 )
-            # By number, then class: the first rows are then of all classes.
+            # Sorted by number, then class, so that the first samples contain all classes.
             names += sorted(found, key=lambda name: name.split("/")[::-1])
         images = np.empty((len(names), 3, 32, 32), np.uint8)
         for image, name in zip(images, names):

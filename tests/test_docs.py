@@ -19,9 +19,9 @@ from skae import (
     plotting,
 )
 from skae.architectures import MLP, Conv, Linear, Recurrent
-from skae.inspection.bottleneck_curve import BottleneckCurve
+from skae.inspection.bottleneck import BottleneckCurve
 from skae.inspection.label_efficiency import LabelEfficiencyCurve
-from skae.inspection.latent_report import LatentReport
+from skae.inspection.latent_codes import LatentReport
 from skae.inspection.pca_comparison import PCAComparison
 
 ROOT = Path(__file__).parents[1]

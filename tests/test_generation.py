@@ -148,7 +148,7 @@ def test_opposite_codes_are_joined_by_one_of_the_great_circles(start):
     np.testing.assert_array_equal(path, interpolate(ae, start, -start, n_steps=5))
 
 
-def test_a_sphere_of_one_code_has_no_way_between_its_two_points():
+def test_a_sphere_of_one_code_has_no_path_between_its_two_points():
     ae = Codes("sphere").fit([[1.0]])
     np.testing.assert_array_equal(interpolate(ae, [2.0], [3.0], n_steps=2), [[1], [1]])
     with pytest.raises(ValueError, match="opposite codes on a sphere of one code"):
@@ -202,7 +202,7 @@ def test_angles_of_known_points(code, theta, phi, dtype):
     np.testing.assert_allclose(from_spherical(angles), [code], rtol=rtol, atol=rtol)
 
 
-def test_angles_there_and_back():
+def test_spherical_coordinates_and_their_inverse():
     codes = Codes("sphere").transform(np.random.RandomState(0).randn(200, 3))
     angles = to_spherical(codes)
     assert (angles.min(axis=0) > [0, -np.pi]).all()
@@ -346,7 +346,7 @@ def test_prior_draws_standard_normal_codes_and_needs_no_rows(rows):
     "options, message",
     [
         ({"density": "gausian"}, "density='gausian' is not known; did you mean 'gaussian'"),
-        ({"density": "prior"}, "density='prior' is for .* this one has others"),
+        ({"density": "prior"}, "density='prior' is for .* this one is 'euclidean'"),
         ({"density": None}, "density=None has no method 'fit'; it must be one of 'uniform'"),
         ({"density": PCA()}, r"density=PCA\(\) has no method 'sample'"),
         ({"X": None, "density": "kde"}, "X=None is for density='prior' only"),
@@ -358,3 +358,28 @@ def test_prior_draws_standard_normal_codes_and_needs_no_rows(rows):
 def test_wrong_arguments_of_sample(ae, rows, options, message):
     with pytest.raises(ValueError, match=message):
         sample(ae, **{"X": rows, **options})
+
+
+def test_paths_and_samples_follow_the_fitted_kind_of_codes(rows):
+    ae = AutoencoderTransformer(3, max_epochs=1, tol=None, random_state=0).fit(rows)
+
+    def generate():
+        path = interpolate(ae, rows[0], rows[1])
+        drawn = [
+            sample(ae, rows, 5, density=density, random_state=0)
+            for density in ("uniform", "gaussian", "kde")
+        ]
+        return np.concatenate([path, *drawn])
+
+    expected = generate()
+    ae.set_params(latent="sphere", architecture=Conv((1, 5), (2,)))
+    np.testing.assert_array_equal(generate(), expected)
+    ae.set_params(latent="gaussian")
+    with pytest.raises(ValueError, match="this one is 'euclidean'"):
+        sample(ae, None, density="prior")
+    variational = AutoencoderTransformer(2, latent="gaussian", max_epochs=1, tol=None).fit(rows)
+    expected = sample(variational, None, density="prior", random_state=0)
+    variational.set_params(latent="euclidean")
+    np.testing.assert_array_equal(
+        sample(variational, None, density="prior", random_state=0), expected
+    )

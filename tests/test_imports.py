@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1] / "skae"
 FOUNDATION = {"architectures", "modules", "losses", "corruptions", "penalties"}
 ESTIMATORS = {"_autoencoder", "_classifier", "_base", "_pca_axes", "_parameter_checks"}
 ESTIMATORS |= {"_pretrained_encoder", "_labels", "_sklearn_callbacks"}
-HELPERS = {"_names", "_pipeline", "_input_checks", "_latent_diagnostics"}
-HELPERS |= {"_sklearn_compat", "_torch_compat"}
+HELPERS = {"_names", "_pipeline", "_input_checks", "_latent_diagnostics", "_latent_geometry"}
+HELPERS |= {"_sklearn_compat", "_torch_compat", "_progress_line"}
 INSPECTORS = {"inspection", "plotting", "generation", "datasets"}
 ALLOWED = {
     **dict.fromkeys(FOUNDATION, FOUNDATION | HELPERS),

@@ -19,7 +19,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skae import AutoencoderTransformer
-from skae._latent_diagnostics import dead_codes, effective_rank, name_codes, saturated_codes
 from skae.architectures import MLP, Conv, Linear
 from skae.inspection import (
     bottleneck_curve,
@@ -27,7 +26,7 @@ from skae.inspection import (
     latent_report,
     reconstruction_error,
 )
-from skae.inspection.bottleneck_curve import BottleneckCurve
+from skae.inspection.bottleneck import BottleneckCurve
 
 WINE, LABELS = load_wine(return_X_y=True)
 SPREADS = np.array([4.0, 3.0, 1.0, 1.0, 0.5, 0.5])
@@ -109,25 +108,8 @@ def test_shares_of_a_linear_network_are_pcas():
 def test_report_in_blocks_equals_report_at_once(monkeypatch):
     ae = linear(3).fit(small())
     whole = latent_report(ae, small())
-    monkeypatch.setattr(sys.modules["skae.inspection.latent_report"], "BLOCK_ROWS", 7)
+    monkeypatch.setattr("skae.inspection.latent_codes.BLOCK_SIZE", 7)
     np.testing.assert_allclose(latent_report(ae, small()).r2_lost, whole.r2_lost)
-
-
-def test_effective_rank_is_the_exponential_of_the_entropy():
-    axes = np.linalg.qr(np.random.RandomState(0).randn(100, 4) - 0.5)[0]
-    codes = (axes - axes.mean(axis=0)) * 5 + 3
-    shares = np.linalg.eigvalsh(np.cov(codes.T))
-    shares = shares / shares.sum()
-    assert effective_rank(codes) == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
-    assert effective_rank(np.outer(axes[:, 0], [1, 2, 3])) == pytest.approx(1)
-    assert effective_rank(np.ones((5, 3))) == 0
-
-
-def test_codes_at_the_ends_of_their_range_are_saturated_and_exact_zeros_are_not():
-    t = np.linspace(-3, 3, 101)
-    codes = np.c_[np.tanh(100 * t), np.tanh(t), np.maximum(t - 1, 0), t, np.ones(101)]
-    np.testing.assert_array_equal(saturated_codes(codes), [True, False, False, False, False])
-    assert not saturated_codes(codes[:2]).any()
 
 
 def test_a_saturated_network_is_reported():
@@ -232,16 +214,7 @@ def test_codes_that_the_rows_have_no_use_for_are_no_fault():
     ae.fit(small(), sample_weight=weight)
 
 
-def test_dead_is_constant_up_to_rounding():
-    rng = np.random.RandomState(0)
-    codes = np.c_[
-        rng.randn(50), np.full(50, 1e3), 1e3 + 1e-13 * rng.randn(50), 1e-3 * rng.randn(50)
-    ]
-    np.testing.assert_array_equal(dead_codes(codes), [False, True, True, False])
-    assert name_codes(np.ones(11)) == "codes 0, 1, 2, 3, 4, 5, 6, 7 and 3 more are"
-
-
-# Beside PCA
+# Comparison with PCA
 
 
 def test_comparison_has_the_numbers_of_plain_code():
@@ -310,9 +283,8 @@ def test_rows_are_sampled_where_there_are_many(monkeypatch):
     ae = linear().fit(X)
     whole = compare_with_pca(ae, X, y, X, y)
     assert whole.autoencoder.accuracy == 1.0  # each test row is a training row
-    module = sys.modules["skae.inspection.pca_comparison"]
-    monkeypatch.setattr(module, "TRUSTWORTHINESS_ROWS", 50)
-    monkeypatch.setattr(module, "QUERY_ROWS", 50)
+    monkeypatch.setattr("skae.inspection.pca_comparison.MAX_TRUSTWORTHINESS_SAMPLES", 50)
+    monkeypatch.setattr("skae.inspection.pca_comparison.MAX_QUERY_SAMPLES", 50)
     first, second = (compare_with_pca(ae, X, y, random_state=0) for _ in range(2))
     assert first.autoencoder.trustworthiness == second.autoencoder.trustworthiness
     assert first.autoencoder.trustworthiness == pytest.approx(
@@ -363,10 +335,12 @@ def test_dead_codes_are_among_the_reasons():
     assert caught[0].filename == __file__
 
 
-def test_rows_learned_by_heart_are_a_reason_too():
+def test_overfitting_is_a_reason_too():
     X, X_test = small(12), small(100, seed=1)
     ae = AutoencoderTransformer(3, max_epochs=2000, tol=None, random_state=0).fit(X)
-    with pytest.warns(UserWarning, match="held-out rows worse .* by heart: pass early_stopping"):
+    with pytest.warns(
+        UserWarning, match="held-out rows worse .* so it overfits: pass early_stopping"
+    ):
         compare_with_pca(ae, X, X_test=X_test)
 
 
@@ -428,7 +402,7 @@ def test_bad_widths(widths):
 # Errors of rows and columns
 
 
-def test_errors_are_the_squares_of_what_is_left():
+def test_errors_are_squared_differences_from_the_reconstruction():
     ae = linear().fit(small())
     errors = reconstruction_error(ae, small(), per_feature=True)
     np.testing.assert_allclose(errors, (small() - ae.reconstruct(small())) ** 2)
@@ -468,7 +442,7 @@ def test_columns_that_are_reconstructed_exactly_are_compared_with_rounding():
     assert reconstruction_error(ae, X, per_feature=True, reference=X[1:])[0].argmax() == 7
 
 
-def test_a_step_without_a_way_back_is_an_error_with_a_remedy():
+def test_a_step_without_inverse_transform_is_an_error_with_a_remedy():
     pipe = make_pipeline(KNeighborsFeatures(), linear(1)).fit(small())
     with pytest.raises(ValueError, match=r"no inverse_transform, .* Pass the last step"):
         reconstruction_error(pipe, small())

@@ -20,9 +20,9 @@ from skae import AutoencoderTransformer, PretrainedEncoderClassifier
 from skae.architectures import Conv, Linear
 from skae.generation import interpolate
 from skae.inspection import compare_with_pca, latent_report
-from skae.inspection.bottleneck_curve import BottleneckCurve
+from skae.inspection.bottleneck import BottleneckCurve
 from skae.inspection.label_efficiency import LabelEfficiencyCurve
-from skae.inspection.latent_report import LatentReport
+from skae.inspection.latent_codes import LatentReport
 from skae.inspection.pca_comparison import PCAComparison
 from skae.plotting import (
     BottleneckCurveDisplay,
@@ -146,6 +146,33 @@ def test_wrong_number_of_axes():
         make_axes(axes[0], (1, 1), 2)
 
 
+def test_plots_follow_the_fitted_attributes_and_not_changed_parameters():
+    params = {"max_epochs": 1, "tol": None, "random_state": 0}
+    mlp = AutoencoderTransformer(3, **params).fit(X)
+    sphere = AutoencoderTransformer(3, latent="sphere", **params).fit(X)
+    conv = AutoencoderTransformer(2, architecture=Conv((1, 8, 8), (2,)), **params).fit(X)
+
+    def draw(ae):
+        """Return the artists and data of each kind of plot, as far as the number of codes fits."""
+        latent = LatentDisplay.from_estimator(ae, X)
+        yield latent.ax_.name, latent.ax_.get_xlabel()
+        yield type(ReconstructionDisplay.from_estimator(ae, X).images_[0][0])
+        yield type(InterpolationDisplay.from_estimator(ae, X[0], X[1]).images_[0][0])
+        yield ComponentsDisplay.from_estimator(ae, X).components.tolist()
+        yield LossCurveDisplay.from_estimator(ae).ax_.get_ylabel()
+        if ae is not mlp:
+            grid = DecoderGridDisplay.from_estimator(ae, X, n_steps=2)
+            yield grid.view, grid.image_shape, grid.rows.tolist()
+
+    for ae in (mlp, sphere, conv):
+        expected = list(draw(ae))
+        plt.close("all")
+        other = None if ae is conv else Conv((1, 8, 8), (2,))
+        latent = "euclidean" if ae is sphere else "sphere"
+        ae.set_params(architecture=other, latent=latent, loss="huber", n_components=7)
+        assert list(draw(ae)) == expected
+
+
 # Rows as pictures
 
 
@@ -257,7 +284,7 @@ def test_reconstructions_of_other_rows():
         ReconstructionDisplay(X[:5], X[:4], image_shape=(8, 8)).plot()
 
 
-def test_interpolation_has_the_latent_way_above_the_other(ae):
+def test_interpolation_has_the_latent_path_above_the_other(ae):
     display = InterpolationDisplay.from_estimator(ae, X[0], X[1], n_steps=3)
     for line, space in zip(display.images_, ("latent", "data")):
         rows = interpolate(ae, X[0], X[1], 3, space=space)
@@ -282,7 +309,8 @@ class OnSphere(TransformerMixin, BaseEstimator):
     """Codes are the rows, three numbers of norm 1, and so are decoded rows."""
 
     def fit(self, X, y=None):
-        self.n_features_in_, self.module_ = 3, SimpleNamespace(latent="sphere")
+        self.n_features_in_ = 3
+        self.module_ = SimpleNamespace(latent="sphere")
         return self
 
     def transform(self, X):
@@ -398,6 +426,7 @@ def test_accuracies_have_an_axis_of_their_own():
     assert display.lines_[1].axes is display.accuracy_ax_
     np.testing.assert_array_equal(display.lines_[1].get_ydata(), clf.validation_curve_)
     assert display.lines_[1].get_markevery() == [clf.validation_curve_.argmax()]
+    clf.set_params(early_stopping="loss")  # the curve still has accuracies
     again = LossCurveDisplay.from_estimator(clf, ax=display.ax_)
     assert again.accuracy_ax_ is display.accuracy_ax_
 

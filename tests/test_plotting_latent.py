@@ -291,7 +291,7 @@ def test_kinds_that_lack_what_they_need():
         LatentDisplay(np.eye(2), y=[1]).plot()
 
 
-# To be turned with the mouse
+# Interactive figures
 
 
 def test_interactive_figure_has_the_codes_of_each_class():

@@ -19,7 +19,7 @@ from skae import (
     _sklearn_callbacks,
     _sklearn_compat,
 )
-from skae._training.progress_line import show_progress
+from skae._progress_line import write_progress_line
 from skae.architectures import MLP
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
@@ -91,7 +91,7 @@ def test_a_shorter_line_leaves_nothing_of_the_one_before(monkeypatch):
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
     for epoch, loss in ((1, 0.123456), (2, 0.12)):
-        show_progress(epoch, 2, {"train_loss": loss}, is_last=epoch == 2)
+        write_progress_line(f"epoch {epoch}  train_loss {loss}", is_last=epoch == 2)
     erase_the_rest = "\x1b[K"
     assert terminal.getvalue().endswith(f"train_loss 0.12{erase_the_rest}\n")
 

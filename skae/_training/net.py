@@ -8,12 +8,12 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, Checkpoint
 
+from skae._progress_line import write_progress_line
 from skae._training.data import TrainingData
 from skae._training.distributed import Group
 from skae._training.flat_parameters import flatten_groups
 from skae._training.fused_update import fused_update
 from skae._training.inference import NetworkProfile, apply_in_batches
-from skae._training.progress_line import show_progress
 from skae._training.random_state import make_generator
 from skae._training.threads import limit_threads
 
@@ -104,8 +104,7 @@ class Net(NeuralNet):
                 if stopping.improved and valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
                 if verbose and self.group_.rank == 0:
-                    epoch, is_last = stopping.n_epochs, stopping.finished
-                    show_progress(epoch, stopping.max_epochs, self.history[-1], is_last)
+                    self._show_progress(stopping)
             if best_weights is not None:
                 self.module_.load_state_dict(best_weights)
             self.module_.eval()
@@ -146,6 +145,14 @@ class Net(NeuralNet):
             self._free_buffers()
 
         return restore
+
+    def _show_progress(self, stopping):
+        epoch, max_epochs, losses = stopping.n_epochs, stopping.max_epochs, self.history[-1]
+        line = f"epoch {epoch:>4}/{max_epochs} [{'#' * (20 * epoch // max_epochs):.<20}]"
+        for name in ("train_loss", "valid_loss"):
+            if name in losses:
+                line += f"  {name} {losses[name]:.6g}"
+        write_progress_line(line, stopping.finished)
 
     def _prepare(self, data):
         return data.prepare(torch.device(self.device))

@@ -1,6 +1,5 @@
-"""Accuracy of a classifier by number of labels and strategy."""
+"""Accuracy by the number of labelled samples, for each strategy of a classifier."""
 
-import sys
 from numbers import Integral
 
 import numpy as np
@@ -12,32 +11,34 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from skae._sklearn_compat import _safe_indexing
+from skae._progress_line import write_progress_line
+from skae._sklearn_compat import safe_indexing
 from skae.inspection.report import Report
 
 STRATEGIES = ("scratch", "frozen", "finetune")
 
-#: Probability with which an interval covers the mean over all draws of the labels.
-LEVEL = 0.95
+#: Confidence level of the intervals of the mean.
+CONFIDENCE_LEVEL = 0.95
 
 
 class LabelEfficiencyCurve(Report):
-    """Accuracy by number of labels and strategy.
+    """Accuracy by the number of labelled samples, for each strategy.
 
     Attributes
     ----------
     strategies : tuple of str
-        What was compared.
+        The strategies that were compared.
     n_labels : ndarray of shape (n_sizes,)
-        Numbers of labelled rows, rising.
+        Numbers of labelled samples, in increasing order.
     scores : ndarray of shape (n_strategies, n_sizes, n_draws)
-        Accuracy on the test rows. Draws are paired: the same labelled rows for each strategy.
+        Accuracy on the test samples. The draws are paired: the labelled samples are the same for
+        all strategies.
     mean : ndarray of shape (n_strategies, n_sizes)
-        Over the draws.
+        Mean accuracy over the draws.
     interval : ndarray of shape (n_strategies, n_sizes, 2)
-        Lower and upper end of the 95% interval of the mean by Student's t, over draws of the
-        labelled rows; the test rows and the pretrained encoder are the same for all. nan for one
-        draw.
+        Lower and upper bound of the 95% confidence interval of the mean by Student's t
+        distribution. It reflects the variation between draws of the labelled samples only: the
+        test samples and the pretrained encoder are the same for all draws. nan for a single draw.
     """
 
     def __init__(self, strategies, n_labels, scores):
@@ -45,7 +46,7 @@ class LabelEfficiencyCurve(Report):
         self.n_labels = n_labels
         self.scores = scores
         self.mean = scores.mean(axis=2)
-        self.interval = _interval(scores)
+        self.interval = _confidence_interval(scores)
 
     def _index(self):
         return "labels", self.n_labels.tolist()
@@ -76,54 +77,56 @@ def label_efficiency_curve(
     random_state=None,
     verbose=0,
 ):
-    """Measure accuracy by number of labelled rows, for each strategy.
+    """Compute the accuracy by the number of labelled samples, for each strategy.
 
-    Labelled rows are drawn from X several times, each class about in proportion and with one row
-    at least; the rows of a smaller number are among those of a larger one. All strategies are
-    given the same rows, so that their differences are not those of the draws.
+    The labelled samples are drawn from X several times. Each draw is stratified, with at least one
+    sample of each class, and nested: the samples of a smaller number are among those of a larger
+    one. All strategies are fitted on the same samples, so that the differences between strategies
+    do not contain the variation between draws.
 
     Parameters
     ----------
     classifier : PretrainedEncoderClassifier
         Clones of it are fitted. An encoder that is not fitted is fitted once on X, without
-        labels, and then kept for all draws; ``FrozenEstimator(fitted)`` is used as it is.
+        labels, and used for all draws; ``FrozenEstimator(fitted)`` is used as it is.
     X : array-like of shape (n_samples, n_features)
-        Training rows, out of which the labelled ones are drawn.
+        Training data, from which the labelled samples are drawn.
     y : array-like of shape (n_samples,)
-        Their labels.
+        Class labels of X.
     X_test : array-like of shape (n_test_samples, n_features)
-        Rows to measure accuracy on. They should be unknown to the encoder, too.
+        Samples on which the accuracy is measured. The encoder should not have been fitted on them.
     y_test : array-like of shape (n_test_samples,)
-        Their labels.
+        Class labels of the test samples.
     n_labels : sequence of int, default=(10, 30, 100, 300, 1000)
-        Numbers of labelled rows, each at least the number of classes and at most ``n_samples``.
+        Numbers of labelled samples, each at least the number of classes and at most ``n_samples``.
     n_draws : int, default=10
-        How often labelled rows are drawn, at least 1. More narrow the intervals and take longer.
+        Number of times that labelled samples are drawn, at least 1. A larger value gives narrower
+        confidence intervals and takes longer.
     strategies : sequence of str, default=("scratch", "frozen", "finetune")
         Strategies to compare.
     n_jobs : int or None, default=None
-        Processes that fit at the same time; None is 1, -1 as many as there are processors.
+        Number of fits to run in parallel. None means 1, -1 means all processors.
     random_state : int, RandomState instance or None, default=None
-        Draws labelled rows, and seeds each draw's classifiers, and the encoder, if their own
-        ``random_state`` is None. Pass an int for the same result on each call.
+        Determines the labelled samples. Also seeds the classifiers and the encoder if their own
+        ``random_state`` is None. Pass an int for reproducible results.
     verbose : int, default=0
-        1 shows a progress line on standard error.
+        If not 0, a progress line is written to standard error.
 
     Returns
     -------
     LabelEfficiencyCurve
-        With arrays ``scores``, ``mean`` and ``interval``, a table in ``print`` and notebooks,
-        and ``as_frame()``.
+        With arrays ``scores``, ``mean`` and ``interval``. ``print`` and notebooks show a table,
+        and ``as_frame()`` returns it as a data frame.
 
     Raises
     ------
     ValueError
-        If ``n_labels``, ``n_draws`` or ``strategies`` break the rules above, or as ``fit`` of the
-        classifier does.
+        If ``n_labels``, ``n_draws`` or ``strategies`` is invalid, or if ``fit`` of the classifier
+        raises it.
 
     See Also
     --------
-    sklearn.model_selection.learning_curve : For one estimator, by number of rows.
+    sklearn.model_selection.learning_curve : The score of one estimator by the number of samples.
 
     Examples
     --------
@@ -149,7 +152,7 @@ def label_efficiency_curve(
     n_labels, strategies = _check_sizes(n_labels, n_draws, y), tuple(strategies)
     _check_classifier(classifier, strategies)
     rng = check_random_state(random_state)
-    classifier = _pretrained(classifier, X, y, rng)
+    classifier = _pretrain(classifier, X, y, rng)
     scores = np.empty((len(strategies), len(n_labels), n_draws))
     run = Parallel(n_jobs=n_jobs)
     for draw in range(n_draws):
@@ -161,15 +164,15 @@ def label_efficiency_curve(
         )
         scores[:, :, draw] = np.reshape(found, scores.shape[:2])
         if verbose:
-            _show_progress(draw + 1, n_draws)
+            write_progress_line(f"draw {draw + 1:>4}/{n_draws}", is_last=draw + 1 == n_draws)
     return LabelEfficiencyCurve(strategies, n_labels, scores)
 
 
 def _check_sizes(n_labels, n_draws, y):
-    """Return the numbers of labels as a rising array; raise an error if one cannot be."""
+    """Return the numbers of labels as an increasing array; raise an error if one is invalid."""
     given, sizes, n_classes = n_labels, np.unique(n_labels), len(np.unique(y))
-    is_whole = sizes.dtype.kind in "iu" and np.ndim(given) == 1 and len(sizes)
-    if not is_whole or sizes[0] < n_classes or sizes[-1] > len(y):
+    are_integers = sizes.dtype.kind in "iu" and np.ndim(given) == 1 and len(sizes)
+    if not are_integers or sizes[0] < n_classes or sizes[-1] > len(y):
         raise ValueError(
             f"n_labels={given!r} must hold whole numbers from n_classes={n_classes}, so that each "
             f"class occurs, to n_samples={len(y)}."
@@ -180,7 +183,7 @@ def _check_sizes(n_labels, n_draws, y):
 
 
 def _check_classifier(classifier, strategies):
-    """Raise an error if a classifier cannot follow the strategies."""
+    """Raise an error if a strategy is unknown or the classifier has no strategies."""
     if not all(hasattr(classifier, name) for name in ("encoder", "strategy")):
         raise ValueError(
             f"classifier is a {type(classifier).__name__}, which has no strategies to compare: "
@@ -190,58 +193,50 @@ def _check_classifier(classifier, strategies):
         raise ValueError(f"strategies={strategies!r} must be some of {STRATEGIES}.")
 
 
-def _pretrained(classifier, X, y, rng):
-    """Return a clone of a classifier whose encoder is fitted, on X and without labels."""
+def _pretrain(classifier, X, y, rng):
+    """Return a clone of a classifier with an encoder that is fitted on X, without labels."""
     seed = rng.randint(2**31 - 1)
     if isinstance(classifier.encoder, FrozenEstimator):
         return clone(classifier)
-    # A classifier with a frozen encoder shows y to its head only, which is thrown away.
-    for_once = {"strategy": "frozen", "max_epochs": 1, "tol": None, "early_stopping": False}
-    once = clone(classifier).set_params(**for_once)
-    if once.random_state is None:
-        once.set_params(random_state=seed)
-    return clone(classifier).set_params(encoder=FrozenEstimator(once.fit(X, y).encoder_))
+    # With strategy="frozen", only the head is fitted on y, and the head is not kept.
+    encoder_only = {"strategy": "frozen", "max_epochs": 1, "tol": None, "early_stopping": False}
+    pretrained = clone(classifier).set_params(**encoder_only)
+    if pretrained.random_state is None:
+        pretrained.set_params(random_state=seed)
+    return clone(classifier).set_params(encoder=FrozenEstimator(pretrained.fit(X, y).encoder_))
 
 
 def _stratified_order(y, rng):
-    """Return an order of all rows whose every beginning has its share of each class.
+    """Return a random order of all samples whose first k samples are stratified, for each k.
 
-    One row of each class comes first. Then row number r out of the n of its class, counted from
-    0, stands at (r + u) / n of the way, with one random u in (0, 1) for each class.
+    One sample of each class comes first. The others are sorted by (rank + u) / n, where rank is
+    the position of the sample among the n samples of its class, counted from 0, and u is a random
+    number in (0, 1) for each class.
     """
     order = rng.permutation(len(y))
     _, classes, counts = np.unique(y[order], return_inverse=True, return_counts=True)
     by_class = np.argsort(classes, kind="stable")
     rank = np.empty(len(y), dtype=np.int64)
     rank[by_class] = np.concatenate([np.arange(count) for count in counts])
-    start = rng.uniform(size=len(counts))
-    place = np.where(rank == 0, -1.0, (rank + start[classes]) / counts[classes])
-    return order[np.argsort(place, kind="stable")]
+    offset = rng.uniform(size=len(counts))
+    position = np.where(rank == 0, -1.0, (rank + offset[classes]) / counts[classes])
+    return order[np.argsort(position, kind="stable")]
 
 
-def _accuracy(classifier, strategy, seed, X, y, rows, X_test, y_test):
-    """Return the accuracy on test rows of a clone that is fitted on some labelled rows."""
+def _accuracy(classifier, strategy, seed, X, y, labelled, X_test, y_test):
+    """Return the test accuracy of a clone that is fitted on the labelled samples ``labelled``."""
     classifier = clone(classifier).set_params(strategy=strategy)
     if classifier.random_state is None:
         classifier.set_params(random_state=seed)
-    return classifier.fit(_safe_indexing(X, rows), y[rows]).score(X_test, y_test)
+    return classifier.fit(safe_indexing(X, labelled), y[labelled]).score(X_test, y_test)
 
 
-def _interval(scores):
-    """Return the ends of Student's interval for the mean over draws."""
+def _confidence_interval(scores):
+    """Return the bounds of the confidence interval of the mean over the draws."""
     n_draws = scores.shape[-1]
     mean = scores.mean(axis=-1)
     if n_draws == 1:
         return np.full((*mean.shape, 2), np.nan)
-    error = scores.std(axis=-1, ddof=1) / np.sqrt(n_draws)
-    half = t.ppf((1 + LEVEL) / 2, n_draws - 1) * error
-    return np.stack([mean - half, mean + half], axis=-1)
-
-
-def _show_progress(draw, n_draws):
-    """Show one line on standard error: rewritten on a terminal, its last state in a log."""
-    is_last = draw == n_draws
-    if is_last or sys.stderr.isatty():
-        print(
-            f"\rdraw {draw:>4}/{n_draws}", end="\n" if is_last else "", file=sys.stderr, flush=True
-        )
+    standard_error = scores.std(axis=-1, ddof=1) / np.sqrt(n_draws)
+    half_width = t.ppf((1 + CONFIDENCE_LEVEL) / 2, n_draws - 1) * standard_error
+    return np.stack([mean - half_width, mean + half_width], axis=-1)

@@ -1,4 +1,4 @@
-"""The base of reports: plain objects with a table."""
+"""Report: the base class of the results, which are shown as tables."""
 
 from html import escape
 from numbers import Real
@@ -7,10 +7,11 @@ import numpy as np
 
 
 class Report:
-    """Base of the results: a table in text, in notebooks and as a data frame.
+    """Base class of the results: a table as text, as HTML in notebooks and as a data frame.
 
-    A subclass defines ``_index``, a pair of the name of the rows and their labels, and
-    ``_columns``, a dict of lists of values; ``_summary`` is a line below the table.
+    A subclass defines ``_index()``, which returns the name of the index and its labels, and
+    ``_columns()``, which returns a dict of lists of values. It may define ``_summary()``, the text
+    below the table, and ``_formats``, the format of the columns that do not have four decimals.
     """
 
     _formats: dict = {}
@@ -24,7 +25,7 @@ class Report:
         Returns
         -------
         pandas.DataFrame
-            Numbers as they are, not rounded.
+            The values, not rounded.
 
         Raises
         ------
@@ -39,12 +40,12 @@ class Report:
         return pd.DataFrame(self._columns(), index=pd.Index(labels, name=name))
 
     def _cells(self):
-        """Return the table as rows of text, the header first."""
+        """Return the table as a list of rows of text, starting with the header."""
         name, labels = self._index()
         columns = self._columns()
         header = [name, *(column.replace("_", " ") for column in columns)]
         texts = [
-            [_text(value, self._formats.get(column, ".4f")) for value in values]
+            [_format(value, self._formats.get(column, ".4f")) for value in values]
             for column, values in columns.items()
         ]
         return [header, *([str(label), *row] for label, row in zip(labels, zip(*texts)))]
@@ -69,10 +70,10 @@ class Report:
         return f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>{summary}"
 
 
-def _text(value, form):
-    """Return a value as text; "-" for what is not known."""
+def _format(value, format_spec):
+    """Return a value as text; None and NaN, which are unknown values, are shown as "-"."""
     if value is None or (isinstance(value, Real) and np.isnan(value)):
         return "-"
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else ""
-    return format(value, form)
+    return format(value, format_spec)

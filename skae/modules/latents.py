@@ -26,6 +26,9 @@ class Latent:
     #: Whether codes differ from the output of the encoder.
     transforms = False
 
+    #: Whether the first codes are a representation without the others.
+    is_nested = False
+
     #: Whether training draws random numbers.
     is_random = False
 
@@ -83,6 +86,7 @@ class Euclidean(Latent):
 class Ordered(Euclidean):
     """Numbers in order of importance, by nested dropout (Rippel et al., 2014)."""
 
+    is_nested = True
     is_random = True
 
     def sample(self, codes, encoded, generator):

@@ -1,9 +1,12 @@
-"""Displays of estimators, as in scikit-learn.
+"""Displays of fitted autoencoders and of the results of :mod:`skae.inspection`.
 
-Each class holds plain data. ``from_estimator`` computes and draws them, ``plot`` draws them again,
-on the given ``ax`` or in a new figure, and ``ax_`` and ``figure_`` can be changed or saved. No
-figure is shown and no style is set. Estimators are used by their public methods only, so that
-pipelines that end in an autoencoder, and PCA, can be drawn, too.
+They follow the API of scikit-learn's Displays. ``from_estimator`` computes what is to be plotted,
+plots it and returns a Display. ``plot`` plots the stored values again, on the Axes passed as
+``ax`` or on a new figure. The attributes ``ax_`` and ``figure_`` give access to the plot. No
+Display calls ``plt.show`` or changes a style setting.
+
+The estimator may be an autoencoder, a :class:`~sklearn.pipeline.Pipeline` that ends in one, or
+another transformer with ``inverse_transform``, such as :class:`~sklearn.decomposition.PCA`.
 """
 
 from skae.plotting.bottleneck_curve import BottleneckCurveDisplay

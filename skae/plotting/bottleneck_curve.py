@@ -1,32 +1,33 @@
-"""Display of held-out R² by number of latent codes."""
+"""BottleneckCurveDisplay: held-out R² by the number of latent codes."""
 
 import numpy as np
 
 from skae.inspection import bottleneck_curve
-from skae.plotting.base import draw_with_bands, make_axes
+from skae.plotting.base import draw_curves_with_bands, make_axes
 
 
 class BottleneckCurveDisplay:
-    """Held-out R² by number of codes, beside PCA's.
+    """Held-out R² of an autoencoder and of PCA by the number of latent codes.
 
-    Bands are one standard error over the folds to each side. A ring marks the smallest width
-    within one standard error of the best.
+    The bands are one standard error over the folds on each side of the mean. A circle marks the
+    smallest width within one standard error of the best.
 
-    Use :meth:`from_estimator`, or the result of :func:`skae.inspection.bottleneck_curve`.
+    Use :meth:`from_estimator` to create a Display, or pass the result of
+    :func:`skae.inspection.bottleneck_curve`.
 
     Parameters
     ----------
     curve : BottleneckCurve
-        What :func:`skae.inspection.bottleneck_curve` returns.
+        Result of :func:`skae.inspection.bottleneck_curve`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     lines_ : list of Line2D
-        The autoencoder's means and PCA's.
+        Means of the autoencoder and of PCA.
     bands_ : list of PolyCollection
         Their standard errors.
 
@@ -49,42 +50,42 @@ class BottleneckCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, X, widths, *, cv=5, n_jobs=None, ax=None):
-        """Compute the curve and draw it.
+        """Compute the curve and plot it.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer or Pipeline that ends in one
             Clones of it are fitted.
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Training data.
         widths : sequence of int
-            Numbers of codes to try.
+            Numbers of codes to evaluate.
         cv : int, splitter or iterable, default=5
-            As in :func:`~skae.inspection.bottleneck_curve`.
+            Cross-validation, as in :func:`~skae.inspection.bottleneck_curve`.
         n_jobs : int or None, default=None
-            Fits to run at the same time.
+            Number of fits to run in parallel.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         BottleneckCurveDisplay
-            Drawn.
+            The plotted Display.
         """
         return cls(bottleneck_curve(estimator, X, widths, cv=cv, n_jobs=n_jobs)).plot(ax)
 
     def plot(self, ax=None):
-        """Draw the curve.
+        """Plot the curve.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         BottleneckCurveDisplay
-            Itself.
+            The Display itself.
         """
         curve, ax = self.curve, make_axes(ax, (5.6, 4))
         self.ax_, self.figure_ = ax, ax.figure
@@ -95,7 +96,7 @@ class BottleneckCurveDisplay:
                 (curve.pca_mean, curve.pca_standard_error),
             )
         ]
-        self.lines_, self.bands_ = draw_with_bands(
+        self.lines_, self.bands_ = draw_curves_with_bands(
             ax, curve.widths, ["autoencoder", "PCA"], [curve.mean, curve.pca_mean], intervals
         )
         chosen = curve.widths == curve.one_se_width

@@ -1,53 +1,60 @@
-"""Display of components, or of the response of the decoder to each latent code."""
+"""ComponentsDisplay: components, or the response of a decoder to each latent code."""
 
 import numpy as np
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skae._pipeline import find_latent, last_step
-from skae.plotting.base import as_pictures, draw_lines, find_shape, flat, wrap
+from skae._latent_geometry import is_spherical, normalize
+from skae._pipeline import last_step
+from skae.plotting.base import (
+    as_images,
+    draw_image_rows,
+    find_image_shape,
+    flatten,
+    split_into_rows,
+)
 
 
 class ComponentsDisplay:
-    """What each code stands for, as pictures or lines: one colour adds, the other takes away.
+    """Contribution of each latent code to the samples, as images or line plots.
 
-    A linear autoencoder has ``components_``, and so has PCA: a row is the mean plus codes times
-    these. For other networks no picture holds everywhere. Drawn is the *response of the
-    decoder* around the mean of the codes: half the difference between the row that is decoded one
-    standard deviation above the mean of a code and the one decoded as far below, with the
-    other codes at their means. All share one scale: a dead code is blank.
+    A linear autoencoder and PCA have ``components_``: a reconstruction is the mean plus the latent
+    codes times the components. For other autoencoders, the contribution of a code depends on the
+    values of all codes. The Display then shows the *response of the decoder* around the mean of the
+    codes: half the difference between the samples decoded from one standard deviation above and
+    below the mean of a code, with all other codes at their means. All plots share one scale: the
+    plot of a dead code is blank.
 
-    The weights of a network's first layer, which many papers show, can be given as plain data, if
-    it is an MLP: ``ComponentsDisplay(ae.module_.encoder[0].weight.detach().numpy())``. They tell
-    what the layer looks for, not what a code stands for.
+    The weights of the first layer of an MLP, which many papers show, can be passed as an array:
+    ``ComponentsDisplay(ae.module_.encoder[0].weight.detach().numpy())``. They show the patterns to
+    which the units of this layer respond, not the contribution of a latent code.
 
-    Use :meth:`from_estimator` to create one.
+    Use :meth:`from_estimator` to create a Display.
 
     Parameters
     ----------
     components : array-like of shape (n_components, n_features)
-        One row for each code.
+        Contribution of each code.
     names : list of str or None, default=None
-        Titles of the pictures; None counts the codes from 0.
+        Titles of the images. None uses the indices of the codes.
     label : str, default="component"
-        What the colours mean, written beside their scale.
+        Label of the colour bar.
     image_shape : tuple of int or None, default=None
-        Shape of the image that a row is: (height, width), or (channels, height, width) with 1
-        or 3 channels. None, or a height or width of 1, draws lines.
+        Shape of a sample as an image: (height, width), or (channels, height, width) with 1 or 3
+        channels. If None, or if the height or width is 1, samples are drawn as line plots.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     images_ : list of list of artists
-        From top to bottom, the pictures (``AxesImage``) or lines (``Line2D``) from left to
-        right.
+        The images (``AxesImage``) or line plots (``Line2D``) of each row of the plot, from top to
+        bottom and from left to right.
 
     See Also
     --------
-    LatentReportDisplay : What each code is worth.
+    LatentReportDisplay : Decrease of R² without each code.
 
     Examples
     --------
@@ -69,34 +76,35 @@ class ComponentsDisplay:
 
     @classmethod
     def from_estimator(cls, ae, X=None, *, image_shape=None, ax=None, **plot_kw):
-        """Draw the components of an estimator, or the response of its decoder.
+        """Plot the components of an estimator, or the response of its decoder.
 
         Parameters
         ----------
         ae : estimator
-            A fitted transformer with ``components_``, such as PCA or an
-            :class:`~skae.AutoencoderTransformer` with ``architecture=Linear()``, or with
-            ``inverse_transform``; or a pipeline that ends in one. Components are those of the last
-            step, in the units of the rows that it sees; responses are in the units of X.
+            A fitted transformer, or a Pipeline that ends in one. If it has ``components_``, as PCA
+            and an :class:`~skae.AutoencoderTransformer` with ``architecture=Linear()`` have, these
+            are plotted, in the units of the input of the last step. Otherwise it needs
+            ``inverse_transform``, and the response is plotted in the units of X.
         X : array-like of shape (n_samples, n_features) or None, default=None
-            Rows whose codes give mean and standard deviation, such as the training rows; not
-            needed for ``components_``.
+            Samples that determine the mean and the standard deviation of the codes, such as the
+            training data. Not needed for ``components_``.
         image_shape : tuple of int or None, default=None
-            As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
+            Shape of a sample as an image, as above. If None, the ``input_shape_`` of the
+            autoencoder, if it has one.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         **plot_kw : dict
-            Passed to :meth:`plot`.
+            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
         ComponentsDisplay
-            Drawn.
+            The plotted Display.
 
         Raises
         ------
         ValueError
-            If there are no ``components_`` and X is None.
+            If the estimator has no ``components_`` and X is None.
         """
         check_is_fitted(ae)
         components = getattr(last_step(ae), "components_", None)
@@ -109,49 +117,48 @@ class ComponentsDisplay:
         label = "component"
         if components is None:
             components, label = _responses(ae, np.asarray(ae.transform(X))), "response"
-        image_shape = find_shape(image_shape, components, ae)
+        image_shape = find_image_shape(image_shape, components, ae)
         return cls(components, label=label, image_shape=image_shape).plot(ax, **plot_kw)
 
     def plot(self, ax=None, *, n_columns=8, cmap="RdBu_r"):
-        """Draw the components.
+        """Plot the components.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         n_columns : int, default=8
-            Components side by side; more go on below.
+            Number of components next to each other; the others continue below.
         cmap : str or matplotlib Colormap, default="RdBu_r"
-            Colours of grey images; its middle is 0. Colour images are drawn in their own
-            colours, with 0 as mid-grey.
+            Colour map of greyscale images, centred at 0. In colour images, 0 is medium grey.
 
         Returns
         -------
         ComponentsDisplay
-            Itself.
+            The Display itself.
         """
-        pictures = as_pictures(self.components, self.image_shape)
-        names = [str(i) for i in range(len(pictures))] if self.names is None else self.names
-        check_consistent_length(pictures, names)
-        largest = float(np.abs(pictures).max()) or 1.0  # all codes may be dead
-        self.ax_, self.images_ = draw_lines(
+        images = as_images(self.components, self.image_shape)
+        names = [str(i) for i in range(len(images))] if self.names is None else self.names
+        check_consistent_length(images, names)
+        largest = float(np.abs(images).max()) or 1.0  # 0 if all codes are dead
+        self.ax_, self.images_ = draw_image_rows(
             ax,
-            wrap(pictures, n_columns),
+            split_into_rows(images, n_columns),
             (-largest, largest),
             cmap,
-            titles=wrap(names, n_columns),
+            titles=split_into_rows(names, n_columns),
         )
         self.figure_ = self.ax_.figure
-        if pictures.ndim == 3:
+        if images.ndim == 3:
             self.figure_.colorbar(self.images_[0][0], ax=self.ax_, label=self.label)
         return self
 
 
 def _responses(ae, codes):
-    """Return how decoded rows change with one standard deviation of each code."""
-    middle, spread = codes.mean(axis=0), np.diag(codes.std(axis=0))
-    ends = [middle + spread, middle - spread]
-    if find_latent(ae).geometry == "sphere":  # the decoder was trained on such codes only
+    """Return the change of the decoded samples per standard deviation of each code."""
+    mean, std = codes.mean(axis=0), np.diag(codes.std(axis=0))
+    ends = [mean + std, mean - std]
+    if is_spherical(ae):  # the decoder is trained on codes of norm 1 only
         ends = [normalize(each) for each in ends]
-    above, below = (flat(ae.inverse_transform(each)) for each in ends)
+    above, below = (flatten(ae.inverse_transform(each)) for each in ends)
     return (above - below) / 2

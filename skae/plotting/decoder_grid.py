@@ -1,4 +1,4 @@
-"""Display of decoded latent codes on a grid."""
+"""DecoderGridDisplay: samples decoded from a grid of latent codes."""
 
 from numbers import Integral
 
@@ -7,61 +7,61 @@ from matplotlib.patches import Rectangle
 from sklearn.utils.validation import check_is_fitted
 
 from skae._latent_diagnostics import dead_codes
-from skae._pipeline import find_latent
+from skae._latent_geometry import is_spherical
 from skae.generation import from_spherical
 from skae.plotting.base import (
     GAP,
-    as_pictures,
-    draw_picture,
-    find_shape,
-    flat,
-    limits_of,
+    as_images,
+    draw_sample,
+    find_image_shape,
+    find_value_range,
+    flatten,
     make_axes,
 )
 from skae.plotting.latent import LatentDisplay
-from skae.plotting.latent_artists import format_sphere_axes
+from skae.plotting.sphere_axes import format_sphere_axes
 
 
 class DecoderGridDisplay:
-    """What the decoder makes of the places of the latent plane or sphere, beside the codes.
+    """Samples decoded from a grid of latent codes, next to a scatter plot of the codes of X.
 
-    Each picture is decoded from the codes at its centre. Where there are no codes of rows, see the
-    panel beside it, the decoder was never trained and nothing is promised.
+    Each image is decoded from the codes at its centre. In regions without codes of X, as shown by
+    the scatter plot, the decoder was not trained and its output is not meaningful.
 
-    Use :meth:`from_estimator` to create one.
+    Use :meth:`from_estimator` to create a Display.
 
     Parameters
     ----------
     rows : array-like of shape (n_y, n_x, n_features)
-        Decoded rows, by place.
+        Decoded samples at the points of the grid.
     x : array-like of shape (n_x,)
-        Evenly spaced places to the right: of code 0, or the azimuth phi.
+        Evenly spaced grid points on the x axis: values of code 0, or of the azimuth phi.
     y : array-like of shape (n_y,)
-        Evenly spaced places: of code 1, upwards, or the polar angle theta, downwards.
+        Evenly spaced grid points on the y axis: values of code 1, or of the polar angle theta.
     codes : array-like of shape (n_samples, 2) or (n_samples, 3) or None, default=None
-        Codes of rows, for the second panel; None leaves it out.
+        Latent codes of X, for the scatter plot. None omits it.
     labels : array-like of shape (n_samples,) or None, default=None
-        Classes of the codes, or numbers, as y of :class:`LatentDisplay`.
+        Class labels or continuous values of the codes, as y of :class:`LatentDisplay`.
     image_shape : tuple of int or None, default=None
-        Shape of the image that a row is: (height, width), or (channels, height, width) with 1
-        or 3 channels. None, or a height or width of 1, draws lines.
+        Shape of a sample as an image: (height, width), or (channels, height, width) with 1 or 3
+        channels. If None, or if the height or width is 1, samples are drawn as line plots.
     value_range : pair of float or None, default=None
-        Values between which the colours of pictures lie. None is those of ``rows``.
+        Minimum and maximum of the colour scale. None uses those of ``rows``.
     view : {"2d", "sphere"}, default="2d"
-        Whether places are those of a plane or of a map of the sphere.
+        Whether the grid is in the plane or on a map of the sphere.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes, or matplotlib Axes without codes
-        The grid, and the codes.
+        The Axes of the grid and of the scatter plot, or those of the grid only.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     images_ : list of list of artists
-        Pictures (``AxesImage``) or lines (``Line2D``), in the order of ``rows``.
+        Images (``AxesImage``) or line plots (``Line2D``), in the order of ``rows``.
 
     See Also
     --------
-    skae.generation.sample : New rows from a density of the codes.
+    skae.generation.sample : New samples from a density of latent codes.
 
     Examples
     --------
@@ -100,46 +100,48 @@ class DecoderGridDisplay:
     def from_estimator(
         cls, ae, X, y=None, *, n_steps=12, limits=None, image_shape=None, ax=None, **plot_kw
     ):
-        """Decode a grid of codes and draw it beside the codes of rows.
+        """Decode a grid of latent codes and plot it next to the latent codes of samples.
 
         Parameters
         ----------
         ae : estimator
-            A fitted transformer with ``inverse_transform`` and two codes, or three of
-            ``latent="sphere"``, such as :class:`~skae.AutoencoderTransformer` or a pipeline
-            that ends in one.
+            A fitted transformer with ``inverse_transform``, such as
+            :class:`~skae.AutoencoderTransformer` or a Pipeline that ends in one. It needs two
+            codes, or three with ``latent="sphere"``.
         X : array-like of shape (n_samples, n_features)
-            Rows, such as the training rows.
+            Samples whose codes are plotted, such as the training data.
         y : array-like of shape (n_samples,) or None, default=None
-            Classes of the rows, or numbers, as y of :class:`LatentDisplay`.
+            Class labels or continuous values, as y of :class:`LatentDisplay`.
         n_steps : int, default=12
-            Pictures along each axis of the plane, at least 2; from pole to pole of the sphere,
-            with twice as many around it. More show finer changes in smaller pictures.
+            Number of images along each axis, at least 2. On a sphere, the number along the polar
+            angle; along the azimuth there are twice as many. A larger value gives a finer grid of
+            smaller images.
         limits : pair of pairs of float or None, default=None
-            Lowest and highest code 0, and code 1, of the grid's edges. None is from the 1st to the
-            99th percentile of the codes. The sphere is always drawn whole.
+            Minimum and maximum of the grid for code 0 and for code 1. None uses the 1st and the
+            99th percentile of the codes. Not used for a sphere, of which all is plotted.
         image_shape : tuple of int or None, default=None
-            As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
+            Shape of a sample as an image, as above. If None, the shape of the samples of X or, if
+            they are vectors, the ``input_shape_`` of the autoencoder, if it has one.
         ax : array of two matplotlib Axes or None, default=None
-            Where to draw the grid and the codes; None makes a figure.
+            Axes for the grid and for the scatter plot. None creates a new figure.
         **plot_kw : dict
-            Passed to :meth:`plot`.
+            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
         DecoderGridDisplay
-            Drawn.
+            The plotted Display.
 
         Raises
         ------
         ValueError
-            If codes are neither a plane nor a sphere, ``n_steps`` is below 2 or ``limits`` do not
-            rise.
+            If the number of codes is not 2, or 3 with ``latent="sphere"``, if ``n_steps`` is less
+            than 2, or if a minimum in ``limits`` is not less than its maximum.
         """
         check_is_fitted(ae)
         if not isinstance(n_steps, Integral) or n_steps < 2:
             raise ValueError(f"n_steps={n_steps!r} must be an integer of at least 2.")
-        codes, on_sphere = np.asarray(ae.transform(X)), find_latent(ae).geometry == "sphere"
+        codes, on_sphere = np.asarray(ae.transform(X)), is_spherical(ae)
         if codes.shape[1] != 2 + on_sphere:
             raise ValueError(
                 "A grid needs 2 codes, or 3 of latent='sphere', and these are "
@@ -149,15 +151,15 @@ class DecoderGridDisplay:
         if on_sphere:
             edges, n_x = ((-np.pi, np.pi), (0, np.pi)), 2 * n_steps
         else:
-            edges, n_x = _edges(codes) if limits is None else limits, n_steps
+            edges, n_x = _grid_limits(codes) if limits is None else limits, n_steps
             if np.shape(edges) != (2, 2) or not all(low < high for low, high in edges):
                 raise ValueError(
                     f"limits={limits!r} must be two pairs of a lower and a higher number, such as "
                     "((-3, 3), (-3, 3)), or None for those of the codes."
                 )
-        x, y_grid = (_centers(*ends, n) for ends, n in zip(edges, (n_x, n_steps)))
-        places = np.stack(np.meshgrid(x, y_grid), axis=-1).reshape(-1, 2)
-        grid = from_spherical(places[:, ::-1]) if on_sphere else places
+        x, y_grid = (_cell_centres(*ends, n) for ends, n in zip(edges, (n_x, n_steps)))
+        points = np.stack(np.meshgrid(x, y_grid), axis=-1).reshape(-1, 2)
+        grid = from_spherical(points[:, ::-1]) if on_sphere else points
         rows = np.asarray(ae.inverse_transform(grid.astype(codes.dtype)))
         display = cls(
             rows.reshape(n_steps, n_x, -1),
@@ -165,31 +167,31 @@ class DecoderGridDisplay:
             y_grid,
             codes=codes,
             labels=y,
-            image_shape=find_shape(image_shape, X, ae),
-            value_range=limits_of(flat(X)),
+            image_shape=find_image_shape(image_shape, X, ae),
+            value_range=find_value_range(flatten(X)),
             view="sphere" if on_sphere else "2d",
         )
         return display.plot(ax, **plot_kw)
 
     def plot(self, ax=None, *, cmap="gray_r"):
-        """Draw the grid, and the codes.
+        """Plot the grid and the scatter plot.
 
         Parameters
         ----------
         ax : array of two matplotlib Axes, matplotlib Axes or None, default=None
-            Where to draw the grid and the codes, or the grid alone if there are no codes. None
-            makes a figure.
+            Axes for the grid and for the scatter plot, or for the grid only if there are no
+            codes. None creates a new figure.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of grey images. "gray_r" draws large values dark, "gray" bright.
+            Colour map of greyscale images. "gray_r" draws large values dark, "gray" bright.
 
         Returns
         -------
         DecoderGridDisplay
-            Itself.
+            The Display itself.
         """
         rows, on_sphere = np.asarray(self.rows), self.view == "sphere"
         n_y, n_x = rows.shape[:2]
-        pictures = as_pictures(rows.reshape(n_y * n_x, -1), self.image_shape)
+        images = as_images(rows.reshape(n_y * n_x, -1), self.image_shape)
         n_panels = 1 if self.codes is None else 2
         self.ax_ = make_axes(ax, (7, 7) if on_sphere else (9.4, 4.4), n_panels, stacked=on_sphere)
         grid = np.ravel(self.ax_)[0]
@@ -198,47 +200,47 @@ class DecoderGridDisplay:
         half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
         xlim, ylim = (x[0] - half_x, x[-1] + half_x), (y[0] - half_y, y[-1] + half_y)
         inner_x, inner_y = half_x / (1 + GAP), half_y / (1 + GAP) * (-1 if on_sphere else 1)
-        places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        limits = self.value_range
-        if limits is None or pictures.ndim == 2:  # lines would leave their boxes
-            limits = limits_of(pictures)
+        centres = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        value_range = self.value_range
+        if value_range is None or images.ndim == 2:  # line plots would exceed their boxes
+            value_range = find_value_range(images)
         artists = [
-            draw_picture(
+            draw_sample(
                 grid,
-                picture,
+                image,
                 (at_x - inner_x, at_x + inner_x, at_y - inner_y, at_y + inner_y),
-                limits,
+                value_range,
                 cmap,
             )
-            for picture, (at_x, at_y) in zip(pictures, places)
+            for image, (at_x, at_y) in zip(images, centres)
         ]
         self.images_ = [artists[i * n_x : (i + 1) * n_x] for i in range(n_y)]
         if self.codes is not None:
-            beside = self.ax_[1]
-            LatentDisplay(self.codes, y=self.labels, view=self.view).plot(beside)
-            beside.set_title("codes of rows" + (", dashed: the grid" * (not on_sphere)))
+            scatter_ax = self.ax_[1]
+            LatentDisplay(self.codes, y=self.labels, view=self.view).plot(scatter_ax)
+            scatter_ax.set_title("codes of rows" + (", dashed: the grid" * (not on_sphere)))
         grid.set(xlim=xlim, ylim=ylim, xlabel="code 0", ylabel="code 1", title="decoded codes")
         if on_sphere:
             format_sphere_axes(grid)
             grid.grid(False, which="both")
             return self
-        height, width = pictures.shape[1:3] if pictures.ndim > 2 else (3, 5)
+        height, width = images.shape[1:3] if images.ndim > 2 else (3, 5)
         grid.set_box_aspect(n_y * height / (n_x * width))
         if self.codes is not None:
-            beside.set_box_aspect(grid.get_box_aspect())
-            beside.add_patch(
+            scatter_ax.set_box_aspect(grid.get_box_aspect())
+            scatter_ax.add_patch(
                 Rectangle((xlim[0], ylim[0]), np.ptp(xlim), np.ptp(ylim), fill=False, ls="--")
             )
         return self
 
 
-def _edges(codes):
-    """Return where most of each code lies, and around a dead code a range of 1."""
+def _grid_limits(codes):
+    """Return the 1st and 99th percentile of each code, and a range of 1 around a dead code."""
     low, high = np.percentile(codes, [1, 99], axis=0)
     dead = dead_codes(codes)
     return np.transpose([low - dead / 2, high + dead / 2])
 
 
-def _centers(low, high, n):
-    """Return the centers of n cells between two ends."""
+def _cell_centres(low, high, n):
+    """Return the centres of n cells of equal width between two limits."""
     return low + (np.arange(n) + 0.5) * (high - low) / n

@@ -1,39 +1,39 @@
-"""Display of an interpolation between two samples."""
+"""InterpolationDisplay: interpolation in the latent space and in the data space."""
 
 from skae.generation import interpolate
-from skae.plotting.base import as_pictures, draw_lines, find_shape, limits_of
+from skae.plotting.base import as_images, draw_image_rows, find_image_shape, find_value_range
 
 
 class InterpolationDisplay:
-    """The way from one row to another: through the latent space, and below it through the data's.
+    """Interpolation between two samples: in the latent space, and below it in the data space.
 
-    In the data space one image fades into the other. Where the codes have learnt the shape of the
-    data, the pictures on the way through the latent space look like data.
+    In the data space, images are cross-faded. If the decoder has learned the structure of the data,
+    the samples interpolated in the latent space resemble the data.
 
-    Use :meth:`from_estimator` to create one.
+    Use :meth:`from_estimator` to create a Display.
 
     Parameters
     ----------
     latent : array-like of shape (n_steps, n_features)
-        Rows on the way through the latent space.
+        Samples interpolated in the latent space.
     data : array-like of shape (n_steps, n_features)
-        Rows on the way through the data space.
+        Samples interpolated in the data space.
     image_shape : tuple of int or None, default=None
-        Shape of the image that a row is: (height, width), or (channels, height, width) with 1
-        or 3 channels. None, or a height or width of 1, draws lines.
+        Shape of a sample as an image: (height, width), or (channels, height, width) with 1 or 3
+        channels. If None, or if the height or width is 1, samples are drawn as line plots.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     images_ : list of list of artists
-        The two lines of pictures (``AxesImage``) or lines (``Line2D``).
+        The images (``AxesImage``) or line plots (``Line2D``) of the two rows of the plot.
 
     See Also
     --------
-    skae.generation.interpolate : Computes these rows.
+    skae.generation.interpolate : Computes these samples.
 
     Examples
     --------
@@ -54,54 +54,56 @@ class InterpolationDisplay:
 
     @classmethod
     def from_estimator(cls, ae, x0, x1, *, n_steps=10, image_shape=None, ax=None, **plot_kw):
-        """Interpolate between two rows and draw the way.
+        """Interpolate between two samples and plot the result.
 
         Parameters
         ----------
         ae : estimator
             A fitted transformer with ``inverse_transform``, such as
-            :class:`~skae.AutoencoderTransformer` or a pipeline that ends in one.
+            :class:`~skae.AutoencoderTransformer` or a Pipeline that ends in one.
         x0 : array-like of shape (n_features,) or (1, n_features)
-            The row to start from.
+            The first sample.
         x1 : array-like of shape (n_features,) or (1, n_features)
-            The row to end at.
+            The last sample.
         n_steps : int, default=10
-            Number of rows, both ends included, at least 2.
+            Number of samples, including both ends; at least 2.
         image_shape : tuple of int or None, default=None
-            As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
+            Shape of a sample as an image, as above. If None, the ``input_shape_`` of the
+            autoencoder, if it has one.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         **plot_kw : dict
-            Passed to :meth:`plot`.
+            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
         InterpolationDisplay
-            Drawn.
+            The plotted Display.
         """
-        ways = [interpolate(ae, x0, x1, n_steps, space=space) for space in ("latent", "data")]
-        return cls(*ways, image_shape=find_shape(image_shape, ways[0], ae)).plot(ax, **plot_kw)
+        paths = [interpolate(ae, x0, x1, n_steps, space=space) for space in ("latent", "data")]
+        image_shape = find_image_shape(image_shape, paths[0], ae)
+        return cls(*paths, image_shape=image_shape).plot(ax, **plot_kw)
 
     def plot(self, ax=None, *, cmap="gray_r"):
-        """Draw the two ways.
+        """Plot the two interpolations.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of grey images. "gray_r" draws large values dark, "gray" bright.
+            Colour map of greyscale images. "gray_r" draws large values dark, "gray" bright.
 
         Returns
         -------
         InterpolationDisplay
-            Itself.
+            The Display itself.
         """
-        latent, data = (as_pictures(rows, self.image_shape) for rows in (self.latent, self.data))
-        self.ax_, self.images_ = draw_lines(
+        latent, data = (as_images(X, self.image_shape) for X in (self.latent, self.data))
+        self.ax_, self.images_ = draw_image_rows(
             ax,
             [latent, data],
-            limits_of(data, latent),
+            find_value_range(data, latent),
             cmap,
             labels=["latent space", "data space"],
         )

@@ -1,32 +1,34 @@
-"""Display of accuracy by number of labels."""
+"""LabelEfficiencyDisplay: accuracy by the number of labelled samples."""
 
 from skae.inspection import label_efficiency_curve
-from skae.plotting.base import draw_with_bands, make_axes
+from skae.plotting.base import draw_curves_with_bands, make_axes
 
 
 class LabelEfficiencyDisplay:
-    """Accuracy by number of labels, for each strategy of a classifier.
+    """Accuracy by the number of labelled samples, for each strategy of a classifier.
 
-    Bands are 95% intervals of the mean over draws of the labels. All strategies were given
-    the same draws, so that a difference may be sure even where bands overlap.
+    The bands are 95% confidence intervals of the mean over draws of the labelled samples. All
+    strategies are evaluated on the same draws, so that a difference between two of them may be
+    significant although their bands overlap.
 
-    Use :meth:`from_estimator`, or the result of :func:`skae.inspection.label_efficiency_curve`.
+    Use :meth:`from_estimator` to create a Display, or pass the result of
+    :func:`skae.inspection.label_efficiency_curve`.
 
     Parameters
     ----------
     curve : LabelEfficiencyCurve
-        What :func:`skae.inspection.label_efficiency_curve` returns.
+        Result of :func:`skae.inspection.label_efficiency_curve`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     lines_ : list of Line2D
-        Means, for each strategy.
+        Mean accuracy of each strategy.
     bands_ : list of PolyCollection
-        Their intervals; without any for a single draw.
+        Their confidence intervals; empty for a single draw.
 
     Examples
     --------
@@ -63,37 +65,37 @@ class LabelEfficiencyDisplay:
         random_state=None,
         ax=None,
     ):
-        """Compute the curve and draw it.
+        """Compute the curve and plot it.
 
         Parameters
         ----------
         classifier : PretrainedEncoderClassifier
             Clones of it are fitted.
         X : array-like of shape (n_samples, n_features)
-            Training rows, out of which the labelled ones are drawn.
+            Training data, from which the labelled samples are drawn.
         y : array-like of shape (n_samples,)
-            Their labels.
+            Class labels of X.
         X_test : array-like of shape (n_test_samples, n_features)
-            Rows to measure accuracy on.
+            Samples on which the accuracy is measured.
         y_test : array-like of shape (n_test_samples,)
-            Their labels.
+            Class labels of the test samples.
         n_labels : sequence of int, default=(10, 30, 100, 300, 1000)
-            Numbers of labelled rows.
+            Numbers of labelled samples.
         n_draws : int, default=10
-            How often labelled rows are drawn.
+            Number of times that labelled samples are drawn.
         strategies : sequence of str, default=("scratch", "frozen", "finetune")
             Strategies to compare.
         n_jobs : int or None, default=None
-            Processes that fit at the same time.
+            Number of fits to run in parallel.
         random_state : int, RandomState instance or None, default=None
-            Draws labelled rows and seeds the classifiers.
+            Determines the labelled samples and seeds the classifiers.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         LabelEfficiencyDisplay
-            Drawn.
+            The plotted Display.
         """
         curve = label_efficiency_curve(
             classifier,
@@ -110,24 +112,24 @@ class LabelEfficiencyDisplay:
         return cls(curve).plot(ax)
 
     def plot(self, ax=None):
-        """Draw the curve.
+        """Plot the curve.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         LabelEfficiencyDisplay
-            Itself.
+            The Display itself.
         """
         curve, ax = self.curve, make_axes(ax, (5.6, 4))
         self.ax_, self.figure_ = ax, ax.figure
-        self.lines_, self.bands_ = draw_with_bands(
+        self.lines_, self.bands_ = draw_curves_with_bands(
             ax, curve.n_labels, curve.strategies, curve.mean, curve.interval
         )
-        low, high = ax.get_ylim()  # an interval of few draws may leave what accuracies can be
+        low, high = ax.get_ylim()  # an interval of few draws may exceed [0, 1]
         ax.set(
             xlabel="number of labels",
             ylabel="accuracy on test rows",

@@ -1,4 +1,4 @@
-"""Display of what each latent code contributes."""
+"""LatentReportDisplay: what each latent code contributes."""
 
 import numpy as np
 
@@ -7,25 +7,26 @@ from skae.plotting.base import COLORS, make_axes
 
 
 class LatentReportDisplay:
-    """What each code is worth: the share of R² that is lost when it is fixed at its mean.
+    """Decrease of R² when a latent code is fixed at its mean, as a fraction of R², for each code.
 
-    Dead codes, the same for all rows, and saturated ones, piled up at the ends of their range, have
-    marks and patterns of their own. Shares need not sum to 1, since codes share what they
-    know.
+    Dead codes (constant over all samples) are marked with a cross. Saturated codes (mostly at the
+    minimum or maximum of their range) are hatched. The fractions need not sum to 1, since codes may
+    be redundant or interact.
 
-    Use :meth:`from_estimator`, or the result of :func:`skae.inspection.latent_report`.
+    Use :meth:`from_estimator` to create a Display, or pass the result of
+    :func:`skae.inspection.latent_report`.
 
     Parameters
     ----------
     report : LatentReport
-        What :func:`skae.inspection.latent_report` returns.
+        Result of :func:`skae.inspection.latent_report`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     bars_ : BarContainer
         One bar for each code.
 
@@ -45,36 +46,36 @@ class LatentReportDisplay:
 
     @classmethod
     def from_estimator(cls, ae, X, *, ax=None):
-        """Report what each code does and draw it.
+        """Compute the report on the latent codes and plot it.
 
         Parameters
         ----------
         ae : AutoencoderTransformer or Pipeline that ends in one
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            Rows to look at, at least 2.
+            Samples to evaluate, at least 2.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         LatentReportDisplay
-            Drawn.
+            The plotted Display.
         """
         return cls(latent_report(ae, X)).plot(ax)
 
     def plot(self, ax=None):
-        """Draw the report.
+        """Plot the report.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         LatentReportDisplay
-            Itself.
+            The Display itself.
         """
         report, ax = self.report, make_axes(ax, (5.6, 4))
         self.ax_, self.figure_ = ax, ax.figure
@@ -83,8 +84,8 @@ class LatentReportDisplay:
         for code in np.flatnonzero(report.saturated):
             self.bars_[code].set(facecolor=COLORS[1], hatch="//", label="saturated")
         dead = np.flatnonzero(report.dead)
-        (marks,) = ax.plot(dead, np.zeros(len(dead)), "X", ms=9, color=COLORS[2], clip_on=False)
-        marks.set_label("dead")
+        (markers,) = ax.plot(dead, np.zeros(len(dead)), "X", ms=9, color=COLORS[2], clip_on=False)
+        markers.set_label("dead")
         ax.set(
             xlabel="code",
             ylabel="share of R² lost without it",
@@ -93,7 +94,7 @@ class LatentReportDisplay:
         )
         ax.xaxis.get_major_locator().set_params(integer=True)
         handles = [self.bars_[code] for code in np.flatnonzero(report.saturated)[:1]]
-        handles += [marks] * bool(len(dead))
+        handles += [markers] * bool(len(dead))
         if handles:
             ax.legend(handles=handles)
         return self

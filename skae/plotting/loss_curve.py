@@ -1,4 +1,4 @@
-"""Display of training and validation loss by epoch."""
+"""LossCurveDisplay: training and validation loss by epoch."""
 
 import numpy as np
 
@@ -9,37 +9,38 @@ from skae.plotting.base import make_axes
 class LossCurveDisplay:
     """Training and validation loss by epoch.
 
-    A training loss is a mean over an epoch, while weights change, and a validation loss is measured
-    after it, without dropout or corruption: early on it may well be the lower one. A validation
-    loss that rises while the training loss falls tells of overfitting. The best epoch has
-    a mark.
+    The training loss is averaged over the batches of an epoch, between which the weights change.
+    The validation loss is computed after the epoch, without dropout and corruption, so that it may
+    be lower in the first epochs. A validation loss that increases while the training loss decreases
+    indicates overfitting. The best epoch is marked.
 
-    Use :meth:`from_estimator` to create one. For several estimators in one picture, pass the
-    ``ax_`` of the first to the next, and a ``name`` to each.
+    Use :meth:`from_estimator` to create a Display. To plot several estimators on the same Axes,
+    pass ``ax_`` of the first Display as ``ax`` of the next, and a ``name`` for each.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_epochs,)
-        Training loss.
+        Training loss of each epoch.
     validation_curve : array-like of shape (n_validated,) or None, default=None
-        Loss on held-out rows, of the last ``n_validated`` epochs; NaN where none was measured.
+        Loss on the held-out samples in the last ``n_validated`` epochs; NaN for epochs without
+        held-out samples.
     accuracy_curve : array-like of shape (n_validated,) or None, default=None
-        Accuracy on held-out rows, drawn with an axis of its own on the right.
+        Accuracy on the held-out samples, plotted on a second y axis on the right.
     name : str or None, default=None
-        What the legend calls the estimator.
+        Name of the estimator in the legend.
     loss_name : str, default="loss"
-        What the axis of the loss is called.
+        Label of the y axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the loss.
     accuracy_ax_ : matplotlib Axes or None
-        The same with the axis on the right, if there is an accuracy.
+        The Axes with the y axis on the right; None if there is no accuracy.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     lines_ : list of Line2D
-        Training, then validation or accuracy.
+        The training loss, then the validation loss or the accuracy.
 
     Examples
     --------
@@ -70,24 +71,24 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None, **plot_kw):
-        """Draw the loss curves of a fitted estimator.
+        """Plot the loss curves of a fitted estimator.
 
         Parameters
         ----------
         estimator : AutoencoderTransformer, PretrainedEncoderClassifier or Pipeline
-            Fitted; a pipeline that ends in one. Others with a ``loss_curve_`` will do, such as
-            :class:`~sklearn.neural_network.MLPClassifier`.
+            Fitted, or a Pipeline that ends in one. Other estimators with a ``loss_curve_`` are
+            accepted as well, such as :class:`~sklearn.neural_network.MLPClassifier`.
         name : str or None, default=None
-            What the legend calls the estimator.
+            Name of the estimator in the legend.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         **plot_kw : dict
-            Passed to :meth:`plot`.
+            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
         LossCurveDisplay
-            Drawn.
+            The plotted Display.
 
         Raises
         ------
@@ -101,41 +102,39 @@ class LossCurveDisplay:
                 "AutoencoderTransformer, a PretrainedEncoderClassifier or a pipeline that ends in "
                 "one."
             )
-        of_rows = getattr(last, "validation_curve_", None)
-        settings = getattr(getattr(last, "net_", None), "settings", last)
-        is_accuracy = getattr(settings, "monitor", None) == "accuracy"
-        loss = getattr(settings, "loss", "cross-entropy")
+        validation_curve = getattr(last, "validation_curve_", None)
+        is_accuracy = _is_accuracy(last)
         return cls(
             last.loss_curve_,
-            None if is_accuracy else of_rows,
-            accuracy_curve=of_rows if is_accuracy else None,
+            None if is_accuracy else validation_curve,
+            accuracy_curve=validation_curve if is_accuracy else None,
             name=name,
-            loss_name=f"loss ({loss})" if isinstance(loss, str) else "loss",
+            loss_name=_describe_loss(last),
         ).plot(ax, **plot_kw)
 
     def plot(self, ax=None, *, log_scale=True, **line_kw):
-        """Draw the curves.
+        """Plot the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         log_scale : bool, default=True
-            Whether the loss is on a logarithmic scale, which shows late progress too. Curves that
-            are not positive everywhere are drawn on a linear one.
+            Whether the loss is plotted on a logarithmic scale, on which small improvements in late
+            epochs are visible. If a loss is not positive, the scale is linear.
         **line_kw : dict
-            Passed to ``Axes.plot``, such as ``color``.
+            Keyword arguments of ``Axes.plot``, such as ``color``.
 
         Returns
         -------
         LossCurveDisplay
-            Itself.
+            The Display itself.
         """
         ax = make_axes(ax, (5.6, 4))
         self.ax_, self.figure_, self.accuracy_ax_ = ax, ax.figure, None
         prefix = "" if self.name is None else f"{self.name}, "
         epochs = 1 + np.arange(len(self.loss_curve))
-        dot = {"marker": "o"} if len(epochs) == 1 else {}  # no line is seen of a single epoch
+        dot = {"marker": "o"} if len(epochs) == 1 else {}  # a line through one point is invisible
         line_kw = {**dot, **line_kw}
         (line,) = ax.plot(epochs, self.loss_curve, label=f"{prefix}training", **line_kw)
         self.lines_ = [line]
@@ -154,23 +153,38 @@ class LossCurveDisplay:
         held_out["label"] += " (accuracy)"
         self.accuracy_ax_ = right = _right_axis(ax, "accuracy")
         self._draw_held_out(right, self.accuracy_curve, np.nanargmax, held_out)
-        ax.plot([], [], **held_out)  # for the legend, which is above since both axes have curves
+        ax.plot([], [], **held_out)  # for the legend, above the Axes as they are full of curves
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
         return self
 
     def _draw_held_out(self, ax, curve, best, line_kw):
-        """Draw a curve of the last epochs, with a mark at the best one."""
+        """Plot a curve of the last epochs, and mark the best one."""
         epochs = len(self.loss_curve) - len(curve) + 1 + np.arange(len(curve))
         self.lines_ += ax.plot(epochs, curve, marker="o", markevery=[best(curve)], **line_kw)
 
 
 def _right_axis(ax, name):
-    """Return Axes in the same place with an axis of that name on the right; make them if needed."""
+    """Return the twin Axes with a y axis of this name on the right; create them if needed."""
     for other in ax.get_shared_x_axes().get_siblings(ax):
         if other is not ax and other.get_ylabel() == name:
             return other
     current = ax.figure.gca()
     right = ax.twinx()
-    ax.figure.sca(current)  # twinx has made the new one the current one
+    ax.figure.sca(current)  # twinx has changed the current Axes
     right.set_ylabel(name)
     return right
+
+
+def _is_accuracy(estimator):
+    """Return whether ``validation_curve_`` of a fitted estimator holds accuracies.
+
+    It is read from the net: the parameter ``early_stopping`` may have changed since ``fit``.
+    """
+    return getattr(getattr(estimator, "net_", None), "monitored", None) == "valid_error"
+
+
+def _describe_loss(estimator):
+    """Return the axis label with the name of the loss that an estimator was fitted with."""
+    criterion = getattr(getattr(estimator, "net_", None), "criterion_", None)
+    loss = getattr(criterion, "loss", getattr(estimator, "loss", "cross-entropy"))
+    return f"loss ({loss})" if isinstance(loss, str) else "loss"

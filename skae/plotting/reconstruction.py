@@ -1,47 +1,53 @@
-"""Display of samples and their reconstructions."""
+"""ReconstructionDisplay: samples above their reconstructions."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import _safe_indexing
-from skae.plotting.base import as_pictures, draw_lines, find_shape, limits_of, wrap
+from skae._sklearn_compat import safe_indexing
+from skae.plotting.base import (
+    as_images,
+    draw_image_rows,
+    find_image_shape,
+    find_value_range,
+    split_into_rows,
+)
 
 
 class ReconstructionDisplay:
-    """Rows above what an autoencoder makes of them, with the corrupted rows in between.
+    """Samples above their reconstructions, optionally with the corrupted input in between.
 
-    Rows with the shape of an image are drawn as pictures, grey or in colour, others as lines over
-    their columns. All share one scale, so that what is darker, or higher, has a larger value:
-    columns of very different size are seen best in standardized rows.
+    Samples that are images are drawn as images, in greyscale or in colour. Others are drawn as line
+    plots over the features. All share one scale, so that a darker pixel or a higher point is a
+    larger value. If the features have very different scales, plot standardized samples.
 
-    Use :meth:`from_estimator` or :meth:`from_predictions` to create one.
+    Use :meth:`from_estimator` or :meth:`from_predictions` to create a Display.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        The originals.
+        Original samples.
     reconstructions : array-like of shape (n_samples, n_features), or dict of such
-        What they became. A dict has several of these to compare, each below the one before and
-        with its key as its name.
+        Their reconstructions. A dict compares several reconstructions, which are drawn below each
+        other and labelled with the keys.
     corrupted : array-like of shape (n_samples, n_features) or None, default=None
-        What the autoencoder was shown in their stead.
+        The corrupted samples from which the reconstructions were computed.
     image_shape : tuple of int or None, default=None
-        Shape of the image that a row is: (height, width), or (channels, height, width) with 1
-        or 3 channels. None, or a height or width of 1, draws lines.
+        Shape of a sample as an image: (height, width), or (channels, height, width) with 1 or 3
+        channels. If None, or if the height or width is 1, samples are drawn as line plots.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn.
+        The Axes of the plot.
     figure_ : matplotlib Figure
-        Its figure.
+        The figure of the plot.
     images_ : list of list of artists
-        From top to bottom, the pictures (``AxesImage``) or lines (``Line2D``) from left to
-        right.
+        The images (``AxesImage``) or line plots (``Line2D``) of each row of the plot, from top to
+        bottom and from left to right.
 
     See Also
     --------
-    skae.inspection.reconstruction_error : The same in numbers.
+    skae.inspection.reconstruction_error : Reconstruction errors of samples and values.
 
     Examples
     --------
@@ -67,36 +73,38 @@ class ReconstructionDisplay:
     def from_estimator(
         cls, ae, X, *, corrupted=None, n_rows=10, image_shape=None, ax=None, **plot_kw
     ):
-        """Reconstruct rows and draw them.
+        """Reconstruct samples and plot them.
 
         Parameters
         ----------
         ae : estimator
             A fitted transformer with ``inverse_transform``, such as
-            :class:`~skae.AutoencoderTransformer` or a pipeline that ends in one.
+            :class:`~skae.AutoencoderTransformer` or a Pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
-            The originals.
+            Original samples.
         corrupted : array-like of shape (n_samples, n_features) or None, default=None
-            The same rows with noise, say; the reconstructions are then made from these.
+            The same samples after a corruption, such as noise. The reconstructions are then
+            computed from these.
         n_rows : int or None, default=10
-            How many rows are drawn, the first ones; None draws all.
+            Number of samples to plot, starting with the first. None plots all.
         image_shape : tuple of int or None, default=None
-            As above; None is the ``input_shape`` of the autoencoder's architecture, if it has one.
+            Shape of a sample as an image, as above. If None, the shape of the samples of X or, if
+            they are vectors, the ``input_shape_`` of the autoencoder, if it has one.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         **plot_kw : dict
-            Passed to :meth:`plot`.
+            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
         ReconstructionDisplay
-            Drawn.
+            The plotted Display.
         """
         check_is_fitted(ae)
-        image_shape = find_shape(image_shape, X, ae)
+        image_shape = find_image_shape(image_shape, X, ae)
         X, corrupted = (_first(rows, n_rows) for rows in (X, corrupted))
-        shown = X if corrupted is None else corrupted
-        reconstructions = ae.inverse_transform(np.asarray(ae.transform(shown)))
+        inputs = X if corrupted is None else corrupted
+        reconstructions = ae.inverse_transform(np.asarray(ae.transform(inputs)))
         display = cls(X, reconstructions, corrupted=corrupted, image_shape=image_shape)
         return display.plot(ax, **plot_kw)
 
@@ -112,92 +120,90 @@ class ReconstructionDisplay:
         ax=None,
         **plot_kw,
     ):
-        """Draw rows above reconstructions of them that are at hand.
+        """Plot samples above their given reconstructions.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The originals.
+            Original samples.
         reconstructions : array-like of shape (n_samples, n_features), or dict of such
-            What they became; a dict has several of these to compare, by their names.
+            Their reconstructions; a dict compares several, with their names as keys.
         corrupted : array-like of shape (n_samples, n_features) or None, default=None
-            What the reconstructions were made from.
+            The corrupted samples from which the reconstructions were computed.
         n_rows : int or None, default=10
-            How many rows are drawn, the first ones; None draws all.
+            Number of samples to plot, starting with the first. None plots all.
         image_shape : tuple of int or None, default=None
-            As above; None is the shape of the rows of X, if they are images.
+            Shape of a sample as an image, as above. If None, the shape of the samples of X, if
+            they are images.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         **plot_kw : dict
-            Passed to :meth:`plot`.
+            Keyword arguments of :meth:`plot`.
 
         Returns
         -------
         ReconstructionDisplay
-            Drawn.
+            The plotted Display.
         """
-        image_shape = find_shape(image_shape, X)
+        image_shape = find_image_shape(image_shape, X)
         reconstructions = {
-            name: _first(rows, n_rows) for name, rows in _by_name(reconstructions).items()
+            name: _first(rows, n_rows) for name, rows in _as_dict(reconstructions).items()
         }
         X, corrupted = (_first(rows, n_rows) for rows in (X, corrupted))
         display = cls(X, reconstructions, corrupted=corrupted, image_shape=image_shape)
         return display.plot(ax, **plot_kw)
 
     def plot(self, ax=None, *, n_columns=10, cmap="gray_r"):
-        """Draw the rows.
+        """Plot the samples.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
         n_columns : int, default=10
-            Rows side by side; more go on below.
+            Number of samples next to each other; the others continue below.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of grey images. "gray_r" draws large values dark, "gray" bright.
+            Colour map of greyscale images. "gray_r" draws large values dark, "gray" bright.
 
         Returns
         -------
         ReconstructionDisplay
-            Itself.
+            The Display itself.
         """
-        parts = {
+        samples = {
             "original": self.X,
             "corrupted": self.corrupted,
-            **_by_name(self.reconstructions),
+            **_as_dict(self.reconstructions),
         }
-        parts = {
-            name: as_pictures(rows, self.image_shape)
-            for name, rows in parts.items()
-            if rows is not None
+        images = {
+            name: as_images(X, self.image_shape) for name, X in samples.items() if X is not None
         }
-        if len({pictures.shape for pictures in parts.values()}) > 1:
-            shapes = {name: pictures.shape for name, pictures in parts.items()}
+        if len({each.shape for each in images.values()}) > 1:
+            shapes = {name: each.shape for name, each in images.items()}
             raise ValueError(f"All rows must have one shape, got {shapes}.")
-        lines = [
-            line for block in zip(*(wrap(p, n_columns) for p in parts.values())) for line in block
-        ]
-        self.ax_, self.images_ = draw_lines(
+        groups = zip(*(split_into_rows(each, n_columns) for each in images.values()))
+        rows = [row for group in groups for row in group]
+        self.ax_, self.images_ = draw_image_rows(
             ax,
-            lines,
-            limits_of(*parts.values()),
+            rows,
+            find_value_range(*images.values()),
             cmap,
-            labels=list(parts) * (len(lines) // len(parts)),
-            n_in_group=len(parts),
+            labels=list(images) * (len(rows) // len(images)),
+            n_in_group=len(images),
         )
         self.figure_ = self.ax_.figure
         return self
 
 
-def _first(rows, n_rows):
-    """Return the first rows of an array or data frame, or all; None stays None."""
-    if rows is None or n_rows is None:
-        return rows
-    return _safe_indexing(rows, slice(n_rows))
+def _first(X, n_rows):
+    """Return the first samples of an array or data frame; all if n_rows is None."""
+    if X is None or n_rows is None:
+        return X
+    return safe_indexing(X, slice(n_rows))
 
 
-def _by_name(reconstructions):
-    """Return reconstructions as a dict."""
+def _as_dict(reconstructions):
+    """Return reconstructions as a dict from names to samples."""
     if isinstance(reconstructions, dict):
         return reconstructions
     return {"reconstruction": reconstructions}

@@ -1,49 +1,53 @@
-"""What each latent code does."""
+"""Report on what each latent code contributes to the reconstruction."""
 
 import numpy as np
 from sklearn.utils import gen_batches
 
 from skae._latent_diagnostics import correlations, dead_codes, effective_rank, saturated_codes
-from skae.inspection.common import find_autoencoder, flatten_rows, rows_before, sum_of_squares
+from skae.inspection.inputs import find_autoencoder, flatten_samples, transform_before
+from skae.inspection.r2 import sum_of_squares
 from skae.inspection.report import Report
 
-#: Samples that are decoded at once.
-BLOCK_ROWS = 4096
+#: Number of samples that are decoded at once, to limit the use of memory.
+BLOCK_SIZE = 4096
 
 
 class LatentReport(Report):
-    """What each code of a bottleneck does.
+    """Statistics of the latent codes, and what each contributes to the reconstruction.
 
     Attributes
     ----------
     mean, spread : ndarray of shape (n_components,)
         Mean and standard deviation of each code.
     r2_lost : ndarray of shape (n_components,)
-        Share of R² that is lost when the code is fixed at its mean; nan where R² is not above 0.
+        Decrease of R² if the code is fixed at its mean, as a fraction of R²; nan if R² is not
+        positive.
     dead, saturated : ndarray of bool of shape (n_components,)
-        The same for all rows; piled up at the ends of its range.
+        Whether the code is constant over all samples; whether more than half of its values are at
+        the minimum or maximum of its range.
     correlation : ndarray of shape (n_components,)
-        With the code that it correlates with most, from -1 to 1.
+        Correlation with the code with which it correlates most, in [-1, 1].
     correlated_with : ndarray of shape (n_components,)
-        Which code that is; -1 if there is none.
+        Index of that code; -1 if all correlations are 0.
     r2 : float
-        Of the reconstruction.
+        R² of the reconstruction.
     effective_rank : float
-        Directions that the codes use: the exponential of the entropy of their shares of variance.
+        Effective rank of the covariance of the codes: the exponential of the entropy of the
+        explained variance ratios of their principal components.
     n_active : int
-        Codes that are not dead.
+        Number of codes that are not dead.
     """
 
     _formats = {"mean": ".4g", "spread": ".4g", "correlation": ".2f", "correlated_with": "d"}
 
     def __init__(self, codes, r2, r2_lost):
-        strength = correlations(codes)
+        matrix = correlations(codes)
         self.mean = codes.mean(axis=0, dtype=np.float64)
         self.spread = codes.std(axis=0, dtype=np.float64)
         self.r2, self.r2_lost = r2, r2_lost
         self.dead, self.saturated = dead_codes(codes), saturated_codes(codes)
-        self.correlated_with = np.abs(strength).argmax(axis=0)
-        self.correlation = strength[self.correlated_with, np.arange(len(strength))]
+        self.correlated_with = np.abs(matrix).argmax(axis=0)
+        self.correlation = matrix[self.correlated_with, np.arange(len(matrix))]
         self.correlated_with[self.correlation == 0] = -1
         self.effective_rank = effective_rank(codes)
         self.n_active = int((~self.dead).sum())
@@ -63,30 +67,31 @@ class LatentReport(Report):
 
 
 def latent_report(ae, X):
-    """Report what each code of an autoencoder does.
+    """Report what each latent code of an autoencoder contributes to the reconstruction.
 
     Parameters
     ----------
     ae : AutoencoderTransformer or Pipeline that ends in one
         Fitted.
     X : array-like of shape (n_samples, n_features)
-        Rows to look at, at least 2. The reconstruction is computed once for each code, so a
-        few thousand will do.
+        Samples to evaluate, at least 2. The reconstruction is computed once per code: a few
+        thousand samples are enough.
 
     Returns
     -------
     LatentReport
-        For each code ``mean``, ``spread`` (standard deviation), ``r2_lost`` (share of R² that
-        is lost when it is fixed at its mean), ``dead`` (the same for all rows), ``saturated``
-        (more than half of the rows within 1% of an end of its range, as with a tanh or sigmoid
-        that is driven too far; exact zeros are not counted), ``correlation`` and
-        ``correlated_with`` (the code that it resembles most). For all ``r2``, ``effective_rank``
-        (Roy & Vetterli, 2007, of the covariance of the codes) and ``n_active``.
+        For each code: ``mean``, ``spread`` (the standard deviation), ``r2_lost`` (the decrease of
+        R² if the code is fixed at its mean, as a fraction of R²), ``dead`` (constant over all
+        samples), ``saturated`` (more than half of the samples within 1% of the range from its
+        minimum or maximum, as in a saturated tanh or sigmoid; exact zeros are not counted),
+        ``correlation`` and ``correlated_with`` (the code with the largest absolute correlation).
+        For all codes: ``r2``, ``effective_rank`` (of their covariance; Roy & Vetterli, 2007) and
+        ``n_active``.
 
     Raises
     ------
     ValueError
-        If there are fewer than 2 rows, or ``ae`` is no autoencoder.
+        If X has fewer than 2 samples, or ``ae`` is not an autoencoder.
 
     References
     ----------
@@ -110,19 +115,19 @@ def latent_report(ae, X):
     R² 0.4030; 3 of 3 codes active, effective rank 3.0
     """
     before, ae = find_autoencoder(ae)
-    X = rows_before(before, flatten_rows(X))
+    X = transform_before(before, flatten_samples(X))
     codes, X = np.asarray(ae.transform(X)), np.asarray(X)
     if len(X) < 2:
         raise ValueError(f"X has n_samples={len(X)}; a report on codes needs at least 2 rows.")
-    fixed = codes.mean(axis=0)
-    whole, left, left_without = 0.0, 0.0, np.zeros(len(fixed))
-    for block in gen_batches(len(X), BLOCK_ROWS):
-        whole += sum_of_squares(X[block], ae.mean_)
-        left += sum_of_squares(X[block], ae.inverse_transform(codes[block]))
-        for code, value in enumerate(fixed):
+    means = codes.mean(axis=0)
+    total, error, errors_without = 0.0, 0.0, np.zeros(len(means))
+    for block in gen_batches(len(X), BLOCK_SIZE):
+        total += sum_of_squares(X[block], ae.mean_)
+        error += sum_of_squares(X[block], ae.inverse_transform(codes[block]))
+        for code, mean in enumerate(means):
             changed = codes[block].copy()
-            changed[:, code] = value
-            left_without[code] += sum_of_squares(X[block], ae.inverse_transform(changed))
-    explained = whole - left
-    lost = (left_without - left) / explained if explained > 0 else np.full(len(fixed), np.nan)
-    return LatentReport(codes, 1 - left / whole if whole > 0 else np.nan, lost)
+            changed[:, code] = mean
+            errors_without[code] += sum_of_squares(X[block], ae.inverse_transform(changed))
+    explained = total - error
+    r2_lost = (errors_without - error) / explained if explained > 0 else np.full(len(means), np.nan)
+    return LatentReport(codes, 1 - error / total if total > 0 else np.nan, r2_lost)
