@@ -6,6 +6,7 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from scipy.special import expit
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
@@ -16,8 +17,10 @@ from skae._input_checks import as_array, check_rows, check_weight, flatten
 from skae._latent_diagnostics import dead_codes, name_codes
 from skae._parameter_checks import (
     CONSTRAINTS,
+    check_linear_path,
     check_objective,
     check_same_network,
+    may_have_linear_path,
     may_use_standard_units,
     network_identity,
     resolve_architecture,
@@ -32,6 +35,7 @@ from skae._training.data import TrainingData
 from skae._training.devices import resolve_device
 from skae._training.distributed import current_group
 from skae._training.inference import summarize
+from skae._training.memmap import is_in_large_file
 from skae._training.moments import (
     blocks_of,
     check_no_overflow,
@@ -41,6 +45,8 @@ from skae._training.moments import (
     rounding_variances,
 )
 from skae._training.random_state import draws_from, make_generator
+from skae._training.residual_fit import improve_columns, plan_axes, plan_fit
+from skae._training.residual_net import Judge, ResidualNet, make_stopping
 from skae._training.settings import AutoencoderSettings
 from skae._training.weights import dtype_of, restore_module, set_weights
 from skae.architectures import MLP, build_module
@@ -49,6 +55,9 @@ from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units
 from skae.penalties import PENALTIES
 
 __all__ = ["AutoencoderTransformer"]
+
+#: Learning rates that ``lr="auto"`` means.
+DEFAULT_LR, LINEAR_PATH_LR = 3e-3, 1e-2
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
@@ -72,7 +81,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     architecture : None, skae.architectures object or callable, default=None
         The network: an object of :mod:`skae.architectures`, or any callable ``(n_features,
         n_components) -> torch.nn.Module`` with methods ``encode`` and ``decode``. None is
-        ``MLP()``: one hidden layer of 256 ReLU units in the encoder and in the decoder.
+        ``MLP(linear_path=True)`` in ``fit``: one hidden layer of 128 or 256 ReLU units in encoder
+        and decoder, added to PCA, and kept only if it reconstructs held-out samples better. It is
+        ``MLP()``, with 256 units, where a linear path is not possible: for another ``loss`` than
+        "mse", ``latent`` than "euclidean", ``optimizer`` than "adam", "adamw" and "sgd", with
+        ``corruption``, ``penalty``, ``pretrain`` or ``precision="bf16"``, in ``partial_fit``, in
+        a group of processes, and for large files that are mapped into memory.
     latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
         Kind of latent codes:
 
@@ -128,8 +142,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         in each step, with up to 20 iterations per epoch and a line search in place of ``lr``:
         precise on small data. A class such as ``torch.optim.RMSprop`` is called with the weights
         and ``lr``.
-    lr : float, default=3e-3
-        Learning rate, positive. Larger learns faster until training becomes unstable.
+    lr : float or "auto", default="auto"
+        Learning rate, positive. Larger learns faster until training becomes unstable. "auto" is
+        1e-2 where the network is added to PCA, and 3e-3 otherwise.
     weight_decay : float or None, default=None
         L2 regularisation (weight decay), as the optimiser implements it. None is the optimiser's
         default: 0.01 for "adamw", 0 for others. Larger regularises more.
@@ -264,6 +279,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     _parameter_constraints: dict = {
         **CONSTRAINTS,
+        "lr": [*CONSTRAINTS["lr"], StrOptions({"auto"})],
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "architecture": [None, HasMethods("build"), callable],
         "latent": [StrOptions(set(LATENTS))],
@@ -295,7 +311,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         target_activation=0.05,
         pretrain=None,
         optimizer="adam",
-        lr=3e-3,
+        lr="auto",
         weight_decay=None,
         batch_size="auto",
         max_epochs="auto",
@@ -386,6 +402,16 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         continues = self.warm_start and self._is_trained()
         data = self._check_training_data(X, sample_weight, reset=not continues)
         mean = data.mean()
+        if not continues and self._has_linear_path(data):
+            converged = self._fit_from_pca(data, mean, y)
+        else:
+            converged = self._fit_network(data, mean, y, continues)
+        self._warn_if_not_converged(converged)
+        self._warn_of_dead_codes(data.sample())
+        return self
+
+    def _fit_network(self, data, mean, y, continues):
+        """Train a network whose weights are random, or those of the previous fit."""
         if continues:
             self._continue(data, new_optimizer=True)
         else:
@@ -400,9 +426,115 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._set_principal_axes(data)
         if task is not None:
             task.end()
-        self._warn_if_not_converged(converged)
-        self._warn_of_dead_codes(data.sample())
-        return self
+        return converged
+
+    def _has_linear_path(self, data=None):
+        """Return whether the network is to be added to PCA; None is without data to fit."""
+        if self.architecture is None:
+            fits = data is not None and data.group.size == 1 and not is_in_large_file(data.X)
+            return fits and may_have_linear_path(self)
+        if not getattr(self.architecture, "linear_path", False):
+            return False
+        check_linear_path(self)
+        if data is None or data.group.size > 1 or is_in_large_file(data.X):
+            raise ValueError(
+                "architecture=MLP(linear_path=True) is for fit in one process, on samples in "
+                "memory: use linear_path=False with partial_fit, groups of processes and files "
+                "that are mapped into memory."
+            )
+        return True
+
+    def _fit_from_pca(self, data, mean, y):
+        """Train a network that is added to PCA, and keep it if it is better."""
+        check_objective(self)
+        self.n_components_ = n_codes = resolve_n_components(self)
+        self._settings = self._make_settings(self._draw_seed(), data.n_rows_of_group())
+        self._settings = replace(
+            self._settings, lr=LINEAR_PATH_LR if self.lr == "auto" else self.lr
+        )
+        plan = plan_fit(data, n_codes, self.validation_fraction, self._settings.seed)
+        self._start_from_pca(plan, data, mean)
+        net = self._make_core_net(plan, data.X)
+        history, converged, improved = net.history, True, False
+        if plan.train is None:
+            history.new_epoch()
+            history.record("train_loss", net.left_out + net.share * self.module_.scale.item() ** 2)
+            history.record("valid_loss", np.nan)
+        else:
+            history, converged, improved = self._train_core(net, plan, data, y)
+        if improved:
+            improve_columns(self.module_, self.net_.apply, data)
+        elif not plan.uses_all:
+            seed = self._settings.seed
+            self._use_plan(plan_axes(data, n_codes, seed, n_axes=len(plan.axes)))
+        self.net_.history = history
+        self.loss_curve_ = np.array(history[:, "train_loss"])
+        self.n_iter_ = len(self.loss_curve_)
+        if plan.train is not None and plan.held_out_weight.any():
+            self.validation_curve_ = np.array(history[:, "valid_loss"])
+        self._update_best_loss(0)
+        return converged
+
+    def _start_from_pca(self, plan, data, mean):
+        """Build a network that is PCA, and the net for inference and for more training."""
+        self._n_axes, self._latent = len(plan.axes), self.latent
+        self._architecture = resolve_architecture(self)
+        if self.architecture is None:
+            is_wide = self._n_axes >= 32 and plan.train is not None and plan.held_out_weight.any()
+            self._architecture.set_params(
+                linear_path=True, hidden_layer_sizes=(256 if is_wide else 128,)
+            )
+        self.input_shape_ = (self.n_features_in_,)
+        self._uses_standard_units = True
+        self.module_ = self._build_module()
+        self.net_ = self._make_net(self.module_, data.X.dtype)
+        self._use_plan(plan)
+        self.mean_, self._weight_seen = mean, data.total_weight
+        for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
+            vars(self).pop(name, None)
+        self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan
+
+    def _use_plan(self, plan):
+        """Set the linear path of the network, and reset the other path."""
+        residual = plan.residual(self.n_components_)
+        unit = residual or plan.total or 1.0
+        self.module_.use_units(plan.center, 1.0)
+        self.module_.use_axes(plan.axes, plan.variances, unit, plan.total or 1.0)
+        self.module_.reset()
+
+    def _make_core_net(self, plan, X):
+        """Return the net that trains the network in the coordinates along the axes."""
+        share = self._n_axes / self.n_features_in_
+        left_out = max(0.0, plan.total - plan.variances.sum()) / self.n_features_in_
+        betas = {} if self._settings.optimizer == "sgd" else {"betas": (0.9, 0.95)}
+        changes = {"n_features": self._n_axes, "standard_units": True, "net_class": ResidualNet}
+        core = self.module_.core
+        return self._make_net(
+            core, X.dtype, share=share, left_out=left_out, options=betas, **changes
+        )
+
+    def _train_core(self, net, plan, data, y):
+        """Train in the coordinates along the axes; return whether it converged and improved."""
+        module = self.module_
+        scale, device = module.scale.item(), module.scale.device
+        axes = plan.axes
+        train = plan.train.projected(plan.center, axes, scale)
+        module.use_ranges(*train.limits())
+        judged = (data.X[plan.judged].astype(np.float64) - plan.center) @ axes.T / scale
+        tensors = (
+            torch.as_tensor(part, dtype=module.scale.dtype, device=device)
+            for part in (judged, plan.judged_weight, plan.held_out_weight)
+        )
+        judge = Judge(*tensors, net.module_)
+        has_held_out, n_batches = plan.held_out_weight.any(), train.n_batches(net.batch_size)
+        stopping = make_stopping(
+            n_batches, self.max_epochs, self.n_iter_no_change, self.tol, has_held_out
+        )
+        task = begin_fit(self, stopping.max_epochs, data.X, y, data.weight)
+        result = net.train(train, judge, stopping, verbose=self.verbose, task=task)
+        if task is not None:
+            task.end()
+        return net.history, *result
 
     @fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
@@ -682,6 +814,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         check_objective(self)
         self.n_components_ = resolve_n_components(self)
         self._architecture, self._latent = resolve_architecture(self), self.latent
+        self._n_axes = None
         self._settings = self._make_settings(self._draw_seed(), data.n_rows_of_group())
         self.module_ = module = self._build_module()
         self.input_shape_ = resolve_input_shape(self._architecture, self.n_features_in_)
@@ -704,7 +837,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             alpha_warmup=self.alpha_warmup,
             target_activation=self.target_activation,
             optimizer=self.optimizer,
-            lr=self.lr,
+            lr=DEFAULT_LR if self.lr == "auto" else self.lr,
             weight_decay=self.weight_decay,
             batch_size=self.batch_size,
             callbacks=self.callbacks,
@@ -718,7 +851,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Build the network of the kept architecture; its weights are determined by the seed."""
         with draws_from(make_generator(self._settings.seed)):
             return build_module(
-                self._architecture, self.n_features_in_, self.n_components_, self._latent
+                self._architecture,
+                self.n_features_in_,
+                self.n_components_,
+                self._latent,
+                self._n_axes,
             )
 
     def _make_net(self, module, dtype, fallback=False, settings=None, **changes):
@@ -739,7 +876,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         check_objective(self)
         requested = {
             "n_components": resolve_n_components(self),
-            "architecture": resolve_architecture(self),
+            "architecture": self._requested_architecture(),
             "latent": self.latent,
             "loss": getattr(self.loss, "func", self.loss),  # of a functools.partial
         }
@@ -751,6 +888,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             "loss": getattr(loss, "func", loss),
         }
         check_same_network(requested, fitted)
+
+    def _requested_architecture(self):
+        """Return the architecture that the parameters mean: the fitted one, where it was chosen."""
+        if self.architecture is None and self._n_axes is not None and may_have_linear_path(self):
+            return self._architecture
+        return resolve_architecture(self)
 
     def _pretrain(self, data, valid):
         """Train each layer of the network by itself, on the codes of the layer before."""
@@ -843,9 +986,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             module = self._build_module()
             set_weights(module, weights)
             return module
-        build = partial(
-            build_module, architecture, self.n_features_in_, self.n_components_, self._latent
-        )
+        sizes = self.n_features_in_, self.n_components_
+        build = partial(build_module, architecture, *sizes, self._latent, self._n_axes)
         lists = [value for value in vars(architecture).values() if np.ndim(value) == 1]
         return restore_module(build, weights, n_layers=max(map(len, lists), default=0))
 

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._sklearn_compat import CallbackSupportMixin
 from skae._training.distributed import current_group
 from skae._training.optimizers import is_lbfgs
-from skae._training.random_state import make_generator, make_seed
+from skae._training.random_state import make_seed
 from skae._training.stopping import LBFGS_TOL, Stopping
 from skae._training.weights import get_weights
 
@@ -65,10 +65,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the data to train on, and the data that early stopping monitors or None."""
         if not self.early_stopping:
             return data, None
-        # Not the generator of the net: the same seed always holds out the same rows.
-        generator = make_generator(self._settings.seed)
         with data.group.propagate_errors():
-            return data.split(self.validation_fraction, generator)
+            return data.split(self.validation_fraction, self._settings.seed)
 
     def _make_stopping(self, data, net, max_epochs=None):
         """Return when to end training; "auto" epochs are at least 10 epochs and 1,500 steps.

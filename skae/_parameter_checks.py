@@ -102,6 +102,29 @@ def resolve_n_components(ae):
     return int(ae.n_components)
 
 
+def may_have_linear_path(ae):
+    """Return whether the parameters are compatible with a linear path that is PCA."""
+    return (
+        ae.loss == "mse"
+        and ae.latent == "euclidean"
+        and ae.corruption is None
+        and ae.penalty is None
+        and ae.pretrain is None
+        and ae.precision == "full"
+        and ae.optimizer in ("adam", "adamw", "sgd")
+    )
+
+
+def check_linear_path(ae):
+    """Raise an error if the parameters are not compatible with a linear path that is PCA."""
+    if not may_have_linear_path(ae):
+        raise ValueError(
+            "architecture=MLP(linear_path=True) needs loss='mse', latent='euclidean', "
+            "optimizer='adam', 'adamw' or 'sgd', precision='full' and no corruption, penalty or "
+            f"pretrain; got {ae!r}. Use linear_path=False for other parameters."
+        )
+
+
 def resolve_architecture(ae):
     """Return a copy of the architecture that ``architecture`` and ``loss`` mean."""
     architecture = MLP() if ae.architecture is None else ae.architecture

@@ -83,6 +83,13 @@ class MLP(Architecture):
         Normalisation between each hidden layer and its activation: over the rows of a batch (Ioffe
         & Szegedy, 2015) or over the units of a row (Ba et al., 2016). Deep networks
         train faster with it.
+    linear_path : bool, default=False
+        Whether the network is added to PCA: the codes are PCA's scores plus the output of the
+        encoder's hidden layers, the reconstruction is PCA's plus the output of the decoder's. The
+        linear path is computed from the training data and not trained; the other path starts at 0,
+        and ``fit`` keeps PCA unless held-out samples show that the network is better. For
+        ``loss="mse"`` and euclidean codes, without tied weights, dropout, norm, and activations
+        of codes or output.
 
     See Also
     --------
@@ -107,6 +114,7 @@ class MLP(Architecture):
         "tied_weights": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "norm": [str, None],
+        "linear_path": ["boolean"],
         **LAST_ACTIVATIONS,
         **WEIGHT_INIT,
     }
@@ -121,6 +129,7 @@ class MLP(Architecture):
         dropout=0.0,
         weight_init="auto",
         norm=None,
+        linear_path=False,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -130,8 +139,9 @@ class MLP(Architecture):
         self.dropout = dropout
         self.weight_init = weight_init
         self.norm = norm
+        self.linear_path = linear_path
 
-    def build(self, n_features, n_components, latent="euclidean"):
+    def build(self, n_features, n_components, latent="euclidean", n_axes=None):
         """Build the network.
 
         Parameters
@@ -142,10 +152,13 @@ class MLP(Architecture):
             Number of latent codes.
         latent : str, default="euclidean"
             Kind of latent codes, a key of :data:`skae.modules.LATENTS`.
+        n_axes : int or None, default=None
+            For ``linear_path=True``, number of principal axes that the network works in; None is
+            ``n_features``.
 
         Returns
         -------
-        skae.modules.MLPAutoencoder
+        skae.modules.MLPAutoencoder or skae.modules.ResidualAutoencoder
             With random weights, in float32 on the CPU.
 
         Raises
@@ -157,8 +170,36 @@ class MLP(Architecture):
         check_counts("hidden_layer_sizes", self.hidden_layer_sizes, "(256,) or (128, 32)")
         _check_tied(self.tied_weights, latent)
         sizes = tuple(map(int, self.hidden_layer_sizes))
+        if self.linear_path:
+            self._check_linear_path(latent)
+            n_axes = n_features if n_axes is None else n_axes
+            return modules.ResidualAutoencoder(
+                n_features, n_components, n_axes, sizes, self.activation, self.weight_init
+            )
         parameters = {**self.get_params(), "hidden_layer_sizes": sizes, "latent": latent}
+        del parameters["linear_path"]
         return modules.MLPAutoencoder(n_features, n_components, **parameters)
+
+    def _check_linear_path(self, latent):
+        """Raise an error if a parameter is not compatible with ``linear_path=True``."""
+        plain = {
+            "latent_activation": "identity",
+            "output_activation": None,
+            "tied_weights": False,
+            "dropout": 0.0,
+            "norm": None,
+        }
+        other = {name: getattr(self, name) for name in plain if getattr(self, name) != plain[name]}
+        if latent != "euclidean":
+            other["latent"] = latent
+        if not len(self.hidden_layer_sizes):
+            other["hidden_layer_sizes"] = ()
+        if other:
+            found = ", ".join(f"{name}={value!r}" for name, value in other.items())
+            raise ValueError(
+                f"linear_path=True is not compatible with {found}: use linear_path=False, or the "
+                "default of these."
+            )
 
 
 class Linear(Architecture):
@@ -512,7 +553,7 @@ def _resolve_shape(shape, n_features, n_axes):
     return resolved
 
 
-def build_module(architecture, n_features, n_components, latent="euclidean"):
+def build_module(architecture, n_features, n_components, latent="euclidean", n_axes=None):
     """Build the network of an architecture or of a callable that stands in for one.
 
     Parameters
@@ -526,6 +567,8 @@ def build_module(architecture, n_features, n_components, latent="euclidean"):
     latent : str, default="euclidean"
         Kind of latent codes, a key of :data:`skae.modules.LATENTS`; a callable supports
         "euclidean" only.
+    n_axes : int or None, default=None
+        Number of principal axes, for ``MLP(linear_path=True)``.
 
     Returns
     -------
@@ -556,13 +599,14 @@ def build_module(architecture, n_features, n_components, latent="euclidean"):
         )
     build = getattr(architecture, "build", architecture)
     kind = {} if latent == "euclidean" else {"latent": latent}
+    axes = {} if n_axes is None else {"n_axes": n_axes}
     if kind and not isinstance(architecture, Architecture):
         raise ValueError(
             f"latent={latent!r} needs an architecture of skae.architectures, such as MLP(), which "
             f"knows how to build such a network; architecture={architecture!r} does not."
         )
     # A copy, since a callable may hand out a module that it keeps.
-    module = copy.deepcopy(build(n_features, n_components, **kind))
+    module = copy.deepcopy(build(n_features, n_components, **kind, **axes))
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"architecture={architecture!r} built a {type(module).__name__}; it must return a "

@@ -323,6 +323,37 @@ def _recur(graph, cell, steps, *lengths, output):
     )
 
 
+def _clip(graph, X, low, high):
+    """Bound each column; ONNX's own Clip has one bound for all."""
+    return graph.add("Min", graph.add("Max", X, low), high)
+
+
+def _residual_encoder(graph, layer, T):
+    """Add scores on the first axes to a nonlinear function of all coordinates."""
+    n_codes = len(layer.sigma)
+    hidden = _clip(
+        graph, graph.add("Mul", T, layer.unit.expand_as(layer.low)), layer.low, layer.high
+    )
+    scores = graph.add("Slice", T, np.array([0]), np.array([n_codes]), np.array([1]))
+    scores = graph.add(
+        "Add", graph.add("Mul", scores, layer.gain), _pass(graph, layer.hidden, hidden)
+    )
+    return graph.add("Mul", scores, layer.sigma)
+
+
+def _residual_decoder(graph, layer, codes):
+    """Add coordinates along the first axes to a nonlinear function of the codes."""
+    scores = graph.add("Div", codes, layer.sigma)
+    T = _pass(graph, layer.hidden, _clip(graph, scores, layer.low, layer.high))
+    to_axes = np.eye(len(layer.sigma), len(layer.unit)) * _as_array(layer.gain)[:, np.newaxis]
+    return graph.add("Add", graph.add("Mul", T, layer.unit), graph.add("MatMul", scores, to_axes))
+
+
+def _back_projection(graph, layer, T):
+    rows = graph.add("MatMul", T, layer.axes)
+    return graph.add("Add", graph.add("Mul", rows, layer.slope), layer.offset)
+
+
 def _last_state(graph, layer, X):
     """Read (batch, steps, features) up to the padding."""
     lengths = []
@@ -376,6 +407,10 @@ LAYERS = {
     nn.ConvTranspose2d: _conv_transpose,
     nn.MaxPool1d: lambda graph, layer, X: _max_pool(graph, layer, X, 1),
     nn.MaxPool2d: lambda graph, layer, X: _max_pool(graph, layer, X, 2),
+    modules.Projection: lambda graph, layer, X: graph.add("MatMul", X, layer.axes.t()),
+    modules.BackProjection: _back_projection,
+    modules.ResidualEncoder: _residual_encoder,
+    modules.ResidualDecoder: _residual_decoder,
     modules.LastState: _last_state,
     modules.Unrolled: _unroll,
 }

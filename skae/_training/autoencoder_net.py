@@ -105,11 +105,10 @@ class AutoencoderNet(Net):
     def _objective_changed(self):
         return len(self.history) <= self.settings.alpha_warmup + 1
 
-    def _loss_unit(self):
-        """Return the factor from losses in standard units to losses in the units of X."""
+    def _in_units_of_x(self, loss):
         if not self.standard_units:
-            return 1.0
-        return self.module_.scale.item() ** SCALE_POWER[self.settings.loss]
+            return loss
+        return loss * self.module_.scale.item() ** SCALE_POWER[self.settings.loss]
 
 
 def make_autoencoder_net(module, settings, **kwargs):
@@ -145,7 +144,8 @@ def make_autoencoder_net(module, settings, **kwargs):
         )
     if isinstance(settings.loss, nn.Module):
         settings = replace(settings, loss=copy.deepcopy(settings.loss))
-    return initialize_net(AutoencoderNet, module, Objective(settings), settings, **kwargs)
+    net_class = kwargs.pop("net_class", AutoencoderNet)
+    return initialize_net(net_class, module, Objective(settings), settings, **kwargs)
 
 
 def check_module(module, X, n_components):

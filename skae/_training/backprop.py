@@ -22,8 +22,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from skae.losses import GRADIENTS, mean_loss
-from skae.modules import LATENTS, Level, LinearAutoencoder, MLPAutoencoder
+from skae.losses import GRADIENTS, mean_loss, weighted_mean
+from skae.modules import LATENTS, Level, LinearAutoencoder, MLPAutoencoder, ResidualCore
 
 aten = torch.ops.aten
 
@@ -63,7 +63,72 @@ def explicit_backprop(module, loss, n_rows):
     n_rows : int
         Rows of the largest batch.
     """
+    if is_plain_residual(module, loss):
+        return ResidualBackprop(module, n_rows)
     return Backprop(module, loss, n_rows) if is_plain(module, loss) else None
+
+
+class Chain:
+    """Layers that are applied one after the other, with memory for results and derivatives.
+
+    Parameters
+    ----------
+    steps : iterable of torch.nn.Module
+        Linear layers, each perhaps followed by an activation.
+    n_rows : int
+        Rows of the largest batch.
+    """
+
+    def __init__(self, steps, n_rows):
+        self.parts, self.layers = [], {}
+        for step in steps:
+            if isinstance(step, nn.Linear):
+                for parameter in step.parameters():
+                    if parameter.grad is None:
+                        parameter.grad = torch.zeros_like(parameter)
+                W, b = step.weight.detach(), step.bias.detach()
+                gradients = step.weight.grad.detach(), step.bias.grad.detach()
+                buffers = W.new_empty(2, n_rows, len(W))
+                self.parts.append([(W, W.t(), b, *gradients), (None, None), buffers])
+            else:
+                self.parts[-1][1] = ACTIVATIONS[type(step)]
+
+    def for_rows(self, n_rows):
+        """Return the layers with memory for a number of rows; batches have at most two sizes."""
+        if n_rows not in self.layers:
+            self.layers[n_rows] = [
+                Layer(*weights, *activation, y[:n_rows], d[:n_rows], d[:n_rows].t())
+                for weights, activation, (y, d) in self.parts
+            ]
+        return self.layers[n_rows]
+
+
+def forward(layers, x):
+    """Apply layers to rows, and return the output of the last one."""
+    for layer in layers:
+        x = torch.addmm(layer.b, x, layer.Wt, out=layer.y)
+        if layer.activate:
+            layer.activate(x)
+    return x
+
+
+def backward(layers, x):
+    """Write the gradients of layers, given ``d`` of the last one and the input of the first."""
+    xs = [x, *(layer.y for layer in layers)]
+    for i, layer in reversed(list(enumerate(layers))):
+        if layer.multiply:
+            layer.multiply(layer.d, layer.y)
+        torch.mm(layer.dt, xs[i], out=layer.weight_grad)
+        torch.sum(layer.d, dim=0, out=layer.bias_grad)
+        if i > 0:
+            torch.mm(layer.d, layer.W, out=layers[i - 1].d)
+
+
+def row_scale(target, weight):
+    """Return the factor of each element's derivative in the mean loss of a batch."""
+    if weight is None:
+        return 1 / target.numel()
+    return (weight / (weight.sum() * target.shape[1])).unsqueeze(1)
 
 
 class Backprop:
@@ -81,18 +146,7 @@ class Backprop:
 
     def __init__(self, module, loss, n_rows):
         self.loss = loss
-        self.parts, self.layers = [], {}
-        for parameter in module.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        for step in [*module.encoder, *module.decoder]:
-            if isinstance(step, nn.Linear):
-                W, b = step.weight.detach(), step.bias.detach()
-                gradients = step.weight.grad.detach(), step.bias.grad.detach()
-                buffers = W.new_empty(2, n_rows, len(W))
-                self.parts.append([(W, W.t(), b, *gradients), (None, None), buffers])
-            else:
-                self.parts[-1][1] = ACTIVATIONS[type(step)]
+        self.chain = Chain([*module.encoder, *module.decoder], n_rows)
 
     def __call__(self, inputs, target, weight=None):
         """Write the gradients of a batch into the parameters and return its loss.
@@ -110,39 +164,56 @@ class Backprop:
         torch.Tensor
             The mean loss, a scalar.
         """
-        layers = self._layers(target.shape[0])
-        xs = [inputs, *(layer.y for layer in layers)]
-        for layer, x in zip(layers, xs):
-            y = torch.addmm(layer.b, x, layer.Wt, out=layer.y)
-            if layer.activate:
-                layer.activate(y)
-
-        scale = 1 / target.numel()
-        if weight is not None:
-            scale = (weight / (weight.sum() * target.shape[1])).unsqueeze(1)
-        d = GRADIENTS[self.loss](y, target, scale, out=layer.d)
+        layers = self.chain.for_rows(target.shape[0])
+        y = forward(layers, inputs)
+        d = GRADIENTS[self.loss](y, target, row_scale(target, weight), out=layers[-1].d)
         if self.loss == "mse" and weight is None:  # d is 2 (y - target) / n, so no second pass
             loss = d.ravel().dot(d.ravel()).mul_(target.numel() / 4)
         else:
             loss = mean_loss(self.loss, y, target, weight)
-
-        for i, layer in reversed(list(enumerate(layers))):
-            if layer.multiply:
-                layer.multiply(layer.d, layer.y)
-            torch.mm(layer.dt, xs[i], out=layer.weight_grad)
-            torch.sum(layer.d, dim=0, out=layer.bias_grad)
-            if i > 0:
-                torch.mm(layer.d, layer.W, out=layers[i - 1].d)
+        backward(layers, inputs)
         return loss
 
-    def _layers(self, n_rows):
-        """Return the layers with memory for a number of rows; batches have at most two sizes."""
-        if n_rows not in self.layers:
-            self.layers[n_rows] = [
-                Layer(*weights, *activation, y[:n_rows], d[:n_rows], d[:n_rows].t())
-                for weights, activation, (y, d) in self.parts
-            ]
-        return self.layers[n_rows]
+
+class ResidualBackprop:
+    """Loss and gradients of a :class:`skae.modules.ResidualCore` for one batch at a time.
+
+    The linear path has no weights to train, but the codes are a part of the reconstruction through
+    it: their derivative is the sum of those through both paths.
+
+    Parameters
+    ----------
+    module : skae.modules.ResidualCore
+        Its loss is the mean squared error.
+    n_rows : int
+        Rows of the largest batch.
+    """
+
+    def __init__(self, module, n_rows):
+        self.encoder, self.decoder = module.encoder, module.decoder
+        self.down = Chain(module.encoder.hidden, n_rows)
+        self.up = Chain(module.decoder.hidden, n_rows)
+
+    def __call__(self, inputs, target, weight=None):
+        """Write the gradients of a batch into the parameters and return its loss."""
+        encoder, decoder, n_codes = self.encoder, self.decoder, len(self.encoder.sigma)
+        down, up = self.down.for_rows(len(target)), self.up.for_rows(len(target))
+        hidden_input = inputs * encoder.unit  # within its range, which is that of training data
+        scores = forward(down, hidden_input).addcmul_(inputs[:, :n_codes], encoder.gain)
+        clipped = scores.clamp(decoder.low, decoder.high)
+        output = forward(up, clipped) * decoder.unit
+        output[:, :n_codes].addcmul_(scores, decoder.gain)
+
+        error = output.sub_(target)
+        loss = weighted_mean(error.square().mean(dim=1), weight)
+        error.mul_(2 * row_scale(target, weight))
+        torch.mul(error, decoder.unit, out=up[-1].d)
+        backward(up, clipped)
+        torch.mm(up[0].d, up[0].W, out=down[-1].d)
+        down[-1].d.mul_(clipped == scores)
+        down[-1].d.addcmul_(error[:, :n_codes], decoder.gain)
+        backward(down, hidden_input)
+        return loss
 
 
 def is_plain(module, loss):
@@ -155,5 +226,18 @@ def is_plain(module, loss):
         and all(weight.requires_grad for weight in module.parameters())
         and all(
             type(step) in (nn.Linear, *ACTIVATIONS) for step in [*module.encoder, *module.decoder]
+        )
+    )
+
+
+def is_plain_residual(module, loss):
+    """Return whether a module is a residual core whose gradients are computed explicitly here."""
+    return (
+        type(module) is ResidualCore
+        and loss == "mse"
+        and all(weight.requires_grad for weight in module.parameters())
+        and all(
+            type(step) in (nn.Linear, *ACTIVATIONS)
+            for step in [*module.encoder.hidden, *module.decoder.hidden]
         )
     )

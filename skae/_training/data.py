@@ -6,14 +6,18 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from skae._training.contents import find_contents, hold_out
 from skae._training.devices import fits_in_memory
 from skae._training.distributed import Group
 from skae._training.memmap import is_in_large_file, read_in_file_order
-from skae._training.moments import column_means, column_variances
+from skae._training.moments import BLOCK_ELEMENTS, blocks_of, column_means, column_variances
 from skae._training.tensors import as_tensor
 
 #: Samples from which the spread of X is estimated, and dead latent codes are looked for.
 SAMPLE_ROWS = 2048
+
+#: Bytes of coordinates up to which they are computed once instead of for each batch.
+MOST_COPIED_BYTES = 2**28
 
 
 class TrainingData:
@@ -49,6 +53,7 @@ class TrainingData:
         self._classes = None if classes is None else torch.from_numpy(classes.astype(np.int64))
         self.index = torch.arange(len(X)) if weight is None else self._weight.nonzero().ravel()
         self._n_selected_of_ranks = None  # until prepare
+        self._transform = None
 
     def __len__(self):
         return len(self.index)
@@ -86,62 +91,92 @@ class TrainingData:
     def with_rows(self, X):
         """Return the same samples with other columns."""
         other = copy.copy(self)
-        other.X, other._rows = X, as_tensor(X)
+        other.X, other._rows, other._transform = X, as_tensor(X), None
         return other
 
-    def split(self, fraction, generator):
-        """Split at random into samples to train on and samples to validate on.
+    def split(self, fraction, seed):
+        """Split into samples to train on and samples to validate on, by their content.
+
+        Equal samples are always on the same side, so that no sample is validated on copies of
+        itself, and a sample of weight 2 is split like two samples.
 
         Parameters
         ----------
         fraction : float in (0, 1)
-            Share of the samples to validate on, rounded up; at least one is left to train on.
-            Classes are held out in proportion; one sample of each is left to train on, unless
-            nothing would then be held out.
-        generator : torch.Generator
-            Draws the split.
+            Share of the samples to validate on; at least one is left to train on. Classes are
+            held out in proportion; one sample of each is left to train on, unless nothing would
+            then be held out.
+        seed : int
+            Determines the split, together with the samples.
 
         Returns
         -------
         train, valid : TrainingData
-            Two selections of the same samples.
+            Two selections of the same samples; ``valid`` is None if all samples are equal.
 
         Raises
         ------
         ValueError
             If there is one sample only.
         """
-        n_samples = len(self)
-        if n_samples < 2:
+        if len(self) < 2:
             raise ValueError(
                 "early_stopping=True needs rows to train on and rows to validate on, got "
-                f"n_samples={n_samples}. Pass more rows or set early_stopping=False."
+                f"n_samples={len(self)}. Pass more rows or set early_stopping=False."
             )
-        index = self.index[torch.randperm(n_samples, generator=generator)]
-        if self._classes is not None:
-            return self._split_classes(index, fraction, generator)
-        n_valid = min(n_samples - 1, int(np.ceil(fraction * n_samples)))
-        return self._select(index[n_valid:]), self._select(index[:n_valid])
+        contents = self.contents(seed)
+        if len(contents.weight) == 1:
+            return self, None
+        if self.group.size > 1:  # the same side on all processes
+            is_valid = contents.hashes < fraction * 2.0**64
+            if is_valid.all() or not is_valid.any():
+                is_valid = hold_out(contents, fraction)
+        else:
+            is_valid = hold_out(contents, fraction)
+        is_valid = torch.from_numpy(is_valid[contents.number])
+        return self.select(self.index[~is_valid]), self.select(self.index[is_valid])
 
-    def _split_classes(self, index, fraction, generator):
-        n_samples = len(index)
-        classes, order = self._classes[index].sort(stable=True)
-        index = index[order]
-        is_first = torch.ones(n_samples, dtype=torch.bool)  # of its class
-        is_first[1:] = classes[1:] != classes[:-1]
-        if is_first.all():
-            is_first[torch.randint(n_samples, (1,), generator=generator)] = False
-        others = index[~is_first]
-        n_valid = min(len(others), int(np.ceil(fraction * n_samples)))
-        # Every k-th sample of a list that is sorted by class selects the same share of each.
-        start = torch.rand(1, generator=generator, dtype=torch.float64)
-        held_out = ((torch.arange(n_valid) + start) * len(others) / n_valid).long()
-        is_valid = torch.zeros(len(others), dtype=torch.bool)
-        is_valid[held_out] = True
-        train = torch.cat([index[is_first], others[~is_valid]])
-        return self._select(train), self._select(others[is_valid])
+    def projected(self, center, axes, scale):
+        """Return the data with the coordinates of the samples along axes as their columns.
 
-    def _select(self, index):
+        Coordinates of large data are computed for each batch, without a copy of the data.
+        """
+        other = copy.copy(self)
+        n_bytes = len(self.X) * len(axes) * self.X.itemsize
+        if n_bytes > MOST_COPIED_BYTES:
+            center, axes = (torch.from_numpy(part.astype(self.X.dtype)) for part in (center, axes))
+            other._transform = lambda rows: ((rows - center) @ axes.t()).div_(scale)
+            return other
+        T = np.empty((len(self.X), len(axes)), self.X.dtype)
+        for block in blocks_of(self.X):
+            T[block] = (self.X[block].astype(np.float64) - center) @ axes.T / scale
+        return other.with_rows(T)
+
+    def limits(self):
+        """Return the smallest and the largest value of each column of the selected samples."""
+        index = self.index.to(self._rows.device)
+        lows, highs = [], []
+        for part in index.split(max(1, BLOCK_ELEMENTS // self._rows.shape[1])):
+            rows = self._rows.index_select(0, part)
+            rows = rows if self._transform is None else self._transform(rows)
+            lows.append(rows.amin(dim=0))
+            highs.append(rows.amax(dim=0))
+        return torch.stack(lows).amin(dim=0), torch.stack(highs).amax(dim=0)
+
+    def contents(self, seed):
+        """Return the different samples among the selected ones, in an order of the seed."""
+        classes = None if self._classes is None else self._classes[self.index].cpu().numpy()
+        weight = None if self.weight is None else self.weight[self.index.cpu().numpy()]
+        return find_contents(self.X, self.index.cpu().numpy(), weight, classes, seed)
+
+    def given_weight(self):
+        """Return the weights of the selected samples as the user gave them, or None."""
+        if self.weight is None:
+            return None
+        return self.weight[self.index.numpy()] * (self.total_weight / self.weight.sum())
+
+    def select(self, index):
+        """Return a selection of the same samples by their index."""
         other = copy.copy(self)
         other.index = index
         return other
@@ -213,8 +248,11 @@ class Batches:
 
     def _read(self, parts):
         rows = self.data._rows
+        transform = self.data._transform
         if rows.device.type == "cpu" and is_in_large_file(self.data.X):
             return read_in_file_order(self.data.X, parts)
+        if transform is not None:
+            return (transform(rows.index_select(0, part)) for part in parts)
         return (rows.index_select(0, part) for part in parts)
 
     def _on_device(self, values):

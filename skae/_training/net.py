@@ -99,8 +99,8 @@ class Net(NeuralNet):
                 subtask = task and task.begin_subtask("epoch")
                 self.fit_loop((data, valid), epochs=1)
                 asked_to_stop = subtask is not None and any(self.group_.gather(subtask.end()))
-                loss = self.history[-1][monitored]
-                stopping.update(loss, self._objective_changed(), asked_to_stop)
+                stopping.next_epoch(asked_to_stop)
+                stopping.update(self.history[-1][monitored], self._objective_changed())
                 if stopping.improved and valid is not None:
                     best_weights = copy.deepcopy(self.module_.state_dict())
                 if verbose and self.group_.rank == 0:
@@ -150,7 +150,7 @@ class Net(NeuralNet):
         epoch, max_epochs, losses = stopping.n_epochs, stopping.max_epochs, self.history[-1]
         line = f"epoch {epoch:>4}/{max_epochs} [{'#' * (20 * epoch // max_epochs):.<20}]"
         for name in ("train_loss", "valid_loss"):
-            if name in losses:
+            if not np.isnan(losses.get(name, np.nan)):
                 line += f"  {name} {losses[name]:.6g}"
         write_progress_line(line, stopping.finished)
 
@@ -167,9 +167,9 @@ class Net(NeuralNet):
         """Return whether losses up to now cannot be compared with those to come."""
         return False
 
-    def _loss_unit(self):
-        """Return the factor by which losses are multiplied before they are recorded."""
-        return 1.0
+    def _in_units_of_x(self, loss):
+        """Return a loss as it is recorded."""
+        return loss
 
     def get_default_callbacks(self):
         """Return none: skorch's timer, averages and log are not needed."""
@@ -245,7 +245,7 @@ class Net(NeuralNet):
             if "error" in step:
                 losses[2, i] = step["error"]
             if notifies:
-                self.history.record_batch(f"{prefix}_loss", loss.item() * self._loss_unit())
+                self.history.record_batch(f"{prefix}_loss", self._in_units_of_x(loss.item()))
                 self.notify("on_batch_end", batch=batch, training=training, loss=loss)
         self.update_ = None
         if training:  # running averages differ between processes, each of which saw its own rows
@@ -254,7 +254,7 @@ class Net(NeuralNet):
         total = weights.sum().item()
         mean = self.group_.average(np.average(losses, weights=weights), total)
         self._check_finite(mean)
-        self.history.record(f"{prefix}_loss", mean * self._loss_unit())
+        self.history.record(f"{prefix}_loss", self._in_units_of_x(mean))
         if "error" in step:
             mean = self.group_.average(np.average(errors, weights=weights), total)
             self.history.record(f"{prefix}_error", mean)

@@ -32,7 +32,9 @@ OPTIMIZERS = {
 }
 
 
-def initialize_net(net_class, module, criterion, settings, *, n_features, dtype, device, **kwargs):
+def initialize_net(
+    net_class, module, criterion, settings, *, n_features, dtype, device, options=None, **kwargs
+):
     """Return an initialised net of a class around a module, ready to train.
 
     Parameters
@@ -51,6 +53,8 @@ def initialize_net(net_class, module, criterion, settings, *, n_features, dtype,
         Dtype of the computation.
     device : torch.device
         Device of the computation.
+    options : dict or None, default=None
+        Options of the optimiser, besides those of ``OPTIMIZERS``.
     **kwargs
         Further parameters of the class.
 
@@ -70,7 +74,8 @@ def initialize_net(net_class, module, criterion, settings, *, n_features, dtype,
             f"{type(module).__name__} has no parameter that can be trained: build it with layers "
             "that have weights, and leave requires_grad as it is for some."
         )
-    optimizer, options = resolve_optimizer(settings)
+    optimizer, known = resolve_optimizer(settings)
+    options = {**known, **(options or {})}
     for callback in settings.callbacks or []:
         _check_callback(callback[-1] if isinstance(callback, tuple) else callback)
     return net_class(

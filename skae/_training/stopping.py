@@ -8,20 +8,25 @@ LBFGS_TOL = 1e-3
 
 
 class Stopping:
-    """Decide after each epoch whether training goes on, from the loss that is monitored.
+    """Decide whether training goes on, from the loss that is monitored.
+
+    Each epoch is announced by ``next_epoch``; the loss need not be known after each of them.
 
     Parameters
     ----------
     max_epochs : int
         Largest number of epochs.
-    n_iter_no_change : int
-        Epochs in a row without progress after which training has converged.
+    patience : int
+        Epochs without progress after which training has converged.
     tol : float or None
         Progress is a loss that is lower than the lowest so far by more than ``tol`` times its
         unit; None always is progress.
     relative : bool
         Whether the unit is the loss itself, but at least 1e-4 of the first loss: a loss that
         falls towards 0 would make relative progress for ever. Otherwise it is 1.
+    accumulates : bool, default=False
+        Whether small decreases add up to progress: losses are compared with that of the last
+        progress instead of the lowest so far.
 
     Attributes
     ----------
@@ -32,19 +37,28 @@ class Stopping:
     finished : bool
         Whether training ends.
     n_epochs : int
-        Number of losses seen.
+        Number of epochs.
     """
 
-    def __init__(self, max_epochs, n_iter_no_change, tol, relative):
+    def __init__(self, max_epochs, patience, tol, relative, accumulates=False):
         self.max_epochs = max_epochs
-        self.n_iter_no_change = n_iter_no_change
+        self.patience = patience
         self.tol = tol
         self.relative = relative
-        self.n_epochs, self.first_loss, self.best_loss, self.n_idle = 0, 0.0, np.inf, 0
+        self.accumulates = accumulates
+        self.n_epochs, self.last_progress = 0, 0
+        self.first_loss, self.best_loss, self.reference = 0.0, np.inf, np.inf
         self.improved = self.converged = self.finished = False
 
-    def update(self, loss, objective_changed=False, asked_to_stop=False):
-        """Take the loss of an epoch into account.
+    def next_epoch(self, asked_to_stop=False):
+        """Count an epoch; ``asked_to_stop`` ends training, as a callback may want."""
+        self.n_epochs += 1
+        self.improved = False
+        self.converged = asked_to_stop
+        self.finished = self.converged or self.n_epochs == self.max_epochs
+
+    def update(self, loss, objective_changed=False):
+        """Take the loss of the last epoch into account.
 
         Parameters
         ----------
@@ -52,17 +66,17 @@ class Stopping:
             The loss that is monitored.
         objective_changed : bool, default=False
             Whether losses up to now cannot be compared with those to come.
-        asked_to_stop : bool, default=False
-            Whether a callback has asked to end training.
         """
-        self.n_epochs += 1
         self.first_loss = self.first_loss or loss
         unit = max(abs(loss), 1e-4 * abs(self.first_loss)) if self.relative else 1.0
-        progresses = self.tol is None or self.best_loss - loss > self.tol * unit
         if objective_changed:
-            self.best_loss, progresses = np.inf, True
-        self.n_idle = 0 if progresses else self.n_idle + 1
+            self.best_loss = self.reference = np.inf
+        is_progress = self.tol is None or self.reference - loss > self.tol * unit
+        if is_progress or objective_changed:
+            self.last_progress = self.n_epochs
         self.improved = loss < self.best_loss
         self.best_loss = min(self.best_loss, loss)
-        self.converged = self.n_idle == self.n_iter_no_change or asked_to_stop
-        self.finished = self.converged or self.n_epochs == self.max_epochs
+        if is_progress or not self.accumulates:
+            self.reference = self.best_loss
+        self.converged |= self.n_epochs - self.last_progress >= self.patience
+        self.finished |= self.converged

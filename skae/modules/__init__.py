@@ -19,6 +19,14 @@ from skae.modules.layers import (
 from skae.modules.linear import LinearAutoencoder
 from skae.modules.mlp import Level, MLPAutoencoder
 from skae.modules.recurrent import LastState, RecurrentAutoencoder, Unrolled
+from skae.modules.residual import (
+    BackProjection,
+    Projection,
+    ResidualAutoencoder,
+    ResidualCore,
+    ResidualDecoder,
+    ResidualEncoder,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,6 +39,7 @@ __all__ = [
     "LinearAutoencoder",
     "MLPAutoencoder",
     "RecurrentAutoencoder",
+    "ResidualAutoencoder",
     "keeps_units",
     "list_layers",
 ]
