@@ -44,6 +44,7 @@ from skae._training.moments import (
     numerical_rank,
     rounding_variances,
 )
+from skae._training.principal_axes import coordinates
 from skae._training.random_state import draws_from, make_generator
 from skae._training.residual_fit import improve_columns, plan_axes, plan_fit
 from skae._training.residual_net import Judge, ResidualNet, make_stopping
@@ -84,7 +85,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ``MLP(linear_path=True)`` in ``fit``: one hidden layer of 128 or 256 ReLU units in encoder
         and decoder, added to PCA, and kept only if it reconstructs held-out samples better. It is
         ``MLP()``, with 256 units, where a linear path is not possible: for another ``loss`` than
-        "mse", ``latent`` than "euclidean", ``optimizer`` than "adam", "adamw" and "sgd", with
+        "mse", ``latent`` than "euclidean", ``optimizer`` than "adam" and "adamw", with
         ``corruption``, ``penalty``, ``pretrain`` or ``precision="bf16"``, in ``partial_fit``, in
         a group of processes, and for large files that are mapped into memory.
     latent : {"euclidean", "ordered", "sphere", "gaussian"}, default="euclidean"
@@ -506,11 +507,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Return the net that trains the network in the coordinates along the axes."""
         share = self._n_axes / self.n_features_in_
         left_out = max(0.0, plan.total - plan.variances.sum()) / self.n_features_in_
-        betas = {} if self._settings.optimizer == "sgd" else {"betas": (0.9, 0.95)}
         changes = {"n_features": self._n_axes, "standard_units": True, "net_class": ResidualNet}
         core = self.module_.core
         return self._make_net(
-            core, X.dtype, share=share, left_out=left_out, options=betas, **changes
+            core, X.dtype, share=share, left_out=left_out, options={"betas": (0.9, 0.95)}, **changes
         )
 
     def _train_core(self, net, plan, data, y):
@@ -520,7 +520,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         axes = plan.axes
         train = plan.train.projected(plan.center, axes, scale)
         module.use_ranges(*train.limits())
-        judged = (data.X[plan.judged].astype(np.float64) - plan.center) @ axes.T / scale
+        judged = coordinates(data.X[plan.judged], plan.center, axes, scale)
         tensors = (
             torch.as_tensor(part, dtype=module.scale.dtype, device=device)
             for part in (judged, plan.judged_weight, plan.held_out_weight)
@@ -709,14 +709,16 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         >>> X, _ = load_iris(return_X_y=True)
         >>> ae = AutoencoderTransformer(n_components=2, max_epochs=5, tol=None).fit(X)
         >>> print(ae.summary())
-        part    layer   output  weights
-        encode  Linear  256       1,280
-        encode  ReLU    256           0
-        encode  Linear  2           514
-        decode  Linear  256         768
-        decode  ReLU    256           0
-        decode  Linear  4         1,028
-                total             3,590
+        part    layer           output  weights
+        encode  Projection      4             0
+        encode  Linear          128         640
+        encode  ReLU            128           0
+        encode  Linear          2           258
+        decode  Linear          128         384
+        decode  ReLU            128           0
+        decode  Linear          4           516
+        decode  BackProjection  4             0
+                total                     1,798
         """
         check_is_fitted(self)
         return summarize(self.net_.profile_, self.module_)
@@ -962,7 +964,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         warn(
             f"Of n_components={len(dead)}, {name_codes(dead)} dead: the same for all of "
             f"{len(X)} rows. Use latent_activation='identity' if it is another one, a smaller lr "
-            f"(lr={self.lr}), another random_state or fewer components."
+            f"(lr={self._settings.lr}), another random_state or fewer components."
         )
 
     @property
@@ -978,8 +980,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _restore_module(self, weights):
         """Return the network of the kept architecture with given weights."""
-        for name in ("n_features_in_", "n_components_"):  # in a file, they may be anything
-            if not (isinstance(value := getattr(self, name), Integral) and 0 < value < 2**31):
+        for name in ("n_features_in_", "n_components_", "_n_axes"):  # anything, in a file
+            value = getattr(self, name)
+            is_count = isinstance(value, Integral) and 0 < value < 2**31
+            if not is_count and not (name == "_n_axes" and value is None):
                 raise ValueError(f"{name} is {value!r:.40} instead of a number of columns.")
         architecture = self._architecture
         if type(architecture).__module__ != MLP.__module__:

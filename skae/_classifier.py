@@ -531,7 +531,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         self.net_ = self._make_net(head, data.X.dtype)
         self.module_ = self.net_.module_
         mean = codes.mean()
-        head.use_units(mean, codes.spread(mean))
+        variances = codes.variances(mean)
+        head.use_units(mean, np.sqrt(np.where(variances > 0, variances, 1.0)))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
     def _make_settings(self, seed, n_rows):

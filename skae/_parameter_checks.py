@@ -111,7 +111,7 @@ def may_have_linear_path(ae):
         and ae.penalty is None
         and ae.pretrain is None
         and ae.precision == "full"
-        and ae.optimizer in ("adam", "adamw", "sgd")
+        and ae.optimizer in ("adam", "adamw")
     )
 
 
@@ -120,7 +120,7 @@ def check_linear_path(ae):
     if not may_have_linear_path(ae):
         raise ValueError(
             "architecture=MLP(linear_path=True) needs loss='mse', latent='euclidean', "
-            "optimizer='adam', 'adamw' or 'sgd', precision='full' and no corruption, penalty or "
+            "optimizer='adam' or 'adamw', precision='full' and no corruption, penalty or "
             f"pretrain; got {ae!r}. Use linear_path=False for other parameters."
         )
 

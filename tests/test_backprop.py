@@ -84,8 +84,8 @@ def test_other_networks_are_left_to_autograd(architecture, loss):
 
 
 def test_a_frozen_weight_is_left_to_autograd_and_stays():
-    ae = AutoencoderTransformer(2, max_epochs=1, tol=None, random_state=0).fit(X)
-    first = ae.module_.encoder[0]
+    ae = AutoencoderTransformer(2, architecture=MLP(), max_epochs=1, tol=None, random_state=0)
+    first = ae.fit(X).module_.encoder[0]
     first.weight.requires_grad_(False)
     assert not is_plain(ae.module_, "mse")
     before = first.weight.clone()

@@ -90,9 +90,7 @@ WEIGHTS_ARE_NOT_REPETITION = "check_sample_weight_equivalence_on_dense_data"
 
 
 def expected_failures(estimator):
-    if estimator.early_stopping:
-        reason = "rows are split at random, so repeated rows are split otherwise than one of them"
-    elif getattr(estimator.architecture, "dropout", 0):
+    if getattr(estimator.architecture, "dropout", 0):
         reason = "dropout draws for each row, so repeated rows are not treated alike"
     elif estimator.corruption is not None:
         reason = "corruption draws for each row, so repeated rows are not treated alike"

@@ -82,7 +82,9 @@ def test_rows_move_to_a_gpu_as_a_whole_if_half_of_its_free_memory_holds_them(
 
 def test_mixed_precision_multiplies_in_bfloat16_and_keeps_weights_in_float32():
     full, mixed = (
-        AutoencoderTransformer(4, precision=precision, max_epochs=20, tol=None, random_state=0)
+        AutoencoderTransformer(
+            4, architecture=MLP(), precision=precision, max_epochs=20, tol=None, random_state=0
+        )
         for precision in ("full", "bf16")
     )
     full.fit(X)

@@ -40,7 +40,7 @@ SAME_BATCHES = {
 
 
 def estimator(**params):
-    params = {"max_epochs": 5, "tol": None, "random_state": 0, **params}
+    params = {"max_epochs": 5, "tol": None, "random_state": 0, "architecture": MLP(), **params}
     return AutoencoderTransformer(4, **params)
 
 

@@ -309,7 +309,9 @@ def test_more_codes_than_pca_has_and_few_rows():
             r"training rows worse .* Reason found: the loss was still falling after n_iter_=2 ep",
         ),
         (
-            AutoencoderTransformer(2, max_epochs=20, tol=None, lr=1e-4, random_state=0),
+            AutoencoderTransformer(
+                2, architecture=MLP(), max_epochs=20, tol=None, lr=1e-4, random_state=0
+            ),
             lambda: load_breast_cancer().data,
             "columns of very different scale .* put a StandardScaler in front",
         ),
@@ -337,7 +339,8 @@ def test_dead_codes_are_among_the_reasons():
 
 def test_overfitting_is_a_reason_too():
     X, X_test = small(12), small(100, seed=1)
-    ae = AutoencoderTransformer(3, max_epochs=2000, tol=None, random_state=0).fit(X)
+    ae = AutoencoderTransformer(3, architecture=MLP(), max_epochs=2000, tol=None, random_state=0)
+    ae.fit(X)
     with pytest.warns(
         UserWarning, match="held-out rows worse .* so it overfits: pass early_stopping"
     ):

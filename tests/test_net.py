@@ -11,6 +11,7 @@ from skorch.callbacks import Callback, Checkpoint
 from skae import AutoencoderTransformer
 from skae._training.data import TrainingData, batch_slices
 from skae._training.optimizers import resolve_batch_size
+from skae.architectures import MLP
 
 X = np.random.RandomState(0).rand(50, 4)
 
@@ -47,8 +48,8 @@ def test_rows_stay_in_order_without_a_generator():
 @pytest.mark.parametrize("n_rows", [2, 3, 10, 101])
 @pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.99])
 def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
-    data = TrainingData(np.zeros((n_rows, 1)))
-    train, valid = data.split(fraction, torch.Generator().manual_seed(0))
+    data = TrainingData(np.random.RandomState(0).rand(n_rows, 1))
+    train, valid = data.split(fraction, seed=0)
     together = torch.cat([train.index, valid.index]).sort().values
     assert torch.equal(together, torch.arange(n_rows))
     assert len(train.index) >= 1
@@ -58,7 +59,7 @@ def test_a_split_leaves_rows_on_both_sides(n_rows, fraction):
 def test_auto_batches_and_epochs():
     sizes = [resolve_batch_size("auto", n, "adam") for n in (10, 1797, 30_000, 1_000_000)]
     assert sizes == [64, 64, 117, 256]
-    ae = AutoencoderTransformer(2, tol=None, random_state=0).fit(X)
+    ae = AutoencoderTransformer(2, architecture=MLP(), tol=None, random_state=0).fit(X)
     assert ae.n_iter_ == 1500  # one step per epoch
     many = TrainingData(np.zeros((100_000, 1)))
     assert ae._make_stopping(many, ae.net_).max_epochs == 10
@@ -86,7 +87,9 @@ def test_callbacks_hear_of_batches_only_if_they_listen():
         def on_batch_end(self, net, batch, training, **kwargs):
             self.events.append(len(batch[0]))
 
-    ae = AutoencoderTransformer(2, batch_size=20, max_epochs=1, tol=None, random_state=0).fit(X)
+    ae = AutoencoderTransformer(
+        2, architecture=MLP(), batch_size=20, max_epochs=1, tol=None, random_state=0
+    ).fit(X)
     listener = Listener()
     ae.net_.callbacks_.append(("listener", listener))
     ae.partial_fit(X)
@@ -97,7 +100,8 @@ def test_callbacks_hear_of_batches_only_if_they_listen():
 
 def test_a_checkpoint_keeps_weights_optimizer_and_the_whole_net_in_mid_training(tmp_path):
     checkpoint = Checkpoint(monitor=None, f_pickle="net.pkl", dirname=tmp_path)
-    ae = AutoencoderTransformer(2, callbacks=[checkpoint], max_epochs=2, tol=None, random_state=0)
+    ae = AutoencoderTransformer(2, architecture=MLP(), callbacks=[checkpoint], random_state=0)
+    ae.set_params(max_epochs=2, tol=None)
     codes = ae.fit(X).transform(X)
     net = pickle.loads((tmp_path / "net.pkl").read_bytes())
     np.testing.assert_array_equal(net.apply("encode", X), codes)
@@ -110,7 +114,8 @@ def test_a_step_costs_few_python_calls_and_no_row_is_touched_alone():
     import pstats
 
     def calls(n_epochs):
-        ae = AutoencoderTransformer(2, max_epochs=n_epochs, tol=None, batch_size=2, random_state=0)
+        ae = AutoencoderTransformer(2, architecture=MLP(), batch_size=2, random_state=0)
+        ae.set_params(max_epochs=n_epochs, tol=None)
         profile = cProfile.Profile()
         profile.runcall(ae.fit, X)
         return pstats.Stats(profile).total_calls

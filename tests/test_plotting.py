@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
-from skae.architectures import Conv, Linear
+from skae.architectures import MLP, Conv, Linear
 from skae.generation import interpolate
 from skae.inspection import compare_with_pca, latent_report
 from skae.inspection.bottleneck import BottleneckCurve
@@ -148,7 +148,7 @@ def test_wrong_number_of_axes():
 
 def test_plots_follow_the_fitted_attributes_and_not_changed_parameters():
     params = {"max_epochs": 1, "tol": None, "random_state": 0}
-    mlp = AutoencoderTransformer(3, **params).fit(X)
+    mlp = AutoencoderTransformer(3, architecture=MLP(), **params).fit(X)
     sphere = AutoencoderTransformer(3, latent="sphere", **params).fit(X)
     conv = AutoencoderTransformer(2, architecture=Conv((1, 8, 8), (2,)), **params).fit(X)
 
@@ -388,7 +388,8 @@ def test_loss_curves_end_together_and_the_best_epoch_has_a_mark():
 
 
 def test_epochs_without_a_held_out_loss_hide_neither_the_best_one_nor_the_scale():
-    ae = AutoencoderTransformer(2, early_stopping=True, max_epochs=2, tol=None, random_state=0)
+    ae = AutoencoderTransformer(2, architecture=MLP(), early_stopping=True, random_state=0)
+    ae.set_params(max_epochs=2, tol=None)
     display = LossCurveDisplay.from_estimator(ae.fit(X).partial_fit(X))
     assert np.isnan(ae.validation_curve_[-1])
     assert display.ax_.get_yscale() == "log"

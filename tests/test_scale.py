@@ -81,7 +81,7 @@ def on_disk(X, folder, mode="r"):
 @pytest.mark.parametrize(
     "params",
     [
-        {},
+        {"architecture": MLP()},
         {"architecture": Linear(), "batch_size": 7},
         {"architecture": MLP((8, 6)), "pretrain": "layerwise", "early_stopping": True},
     ],

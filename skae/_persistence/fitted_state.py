@@ -1,5 +1,7 @@
 """Checks of the fitted state of estimators from a file."""
 
+import math
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -61,6 +63,10 @@ def _check_fitted_state(estimator):
             continue
         if np.shape(value) != shape or (name in numbers and not np.isfinite(value).all()):
             raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
+    shape = getattr(estimator, "input_shape_", (n_columns,))
+    is_shape = isinstance(shape, tuple) and all(type(size) is int and size > 0 for size in shape)
+    if not is_shape or math.prod(shape) != n_columns:
+        raise ValueError(f"input_shape_ is not the shape of a row of {n_columns} columns.")
     # One row through the network: what it gives must be there, and be numbers.
     net = estimator.net_
     check_activations(net.module_, net.profile_.layers)

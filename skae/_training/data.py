@@ -11,6 +11,7 @@ from skae._training.devices import fits_in_memory
 from skae._training.distributed import Group
 from skae._training.memmap import is_in_large_file, read_in_file_order
 from skae._training.moments import BLOCK_ELEMENTS, blocks_of, column_means, column_variances
+from skae._training.principal_axes import coordinates
 from skae._training.tensors import as_tensor
 
 #: Samples from which the spread of X is estimated, and dead latent codes are looked for.
@@ -149,7 +150,7 @@ class TrainingData:
             return other
         T = np.empty((len(self.X), len(axes)), self.X.dtype)
         for block in blocks_of(self.X):
-            T[block] = (self.X[block].astype(np.float64) - center) @ axes.T / scale
+            T[block] = coordinates(self.X[block], center, axes, scale)
         return other.with_rows(T)
 
     def limits(self):

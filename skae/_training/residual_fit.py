@@ -7,7 +7,7 @@ import torch
 
 from skae._training.contents import hold_out
 from skae._training.data import TrainingData
-from skae._training.moments import blocks_of
+from skae._training.moments import blocks_of, column_means
 from skae._training.principal_axes import principal_axes
 
 #: Times that a sample occurs from which on it is expected to occur again.
@@ -134,8 +134,7 @@ def _axes_plan(data, part, n_components, seed, uses_all):
         weight = None
     rows = data.X if weight is None or len(index) == len(data.X) else data.X[index]
     weight = None if weight is None else weight[index] if rows is not data.X else weight
-    share = np.full(len(rows), 1 / len(rows)) if weight is None else weight / weight.sum()
-    center = sum(share[block] @ rows[block].astype(np.float64) for block in blocks_of(rows))
+    center = column_means(rows, weight)
     axes, variances, total = principal_axes(rows, weight, center, n_components, seed)
     n_missing = max(0, n_components - len(axes))
     axes = np.pad(axes, ((0, n_missing), (0, 0)))  # codes without an axis are 0
@@ -162,9 +161,10 @@ def improve_columns(module, apply, data):
     center = module.shift.cpu().double().numpy()
     sums = np.zeros((6, X.shape[1]))
     for block in blocks_of(X):
-        w, x = weight[block], X[block].astype(np.float64) - center
+        w, x = weight[block, np.newaxis], X[block].astype(np.float64) - center
         r = apply("decode", apply("encode", X[block])).astype(np.float64) - center
-        sums += [w @ x, w @ r, w @ x**2, w @ r**2, w @ (x * r), w @ (x - r) ** 2]
+        products = x, r, x**2, r**2, x * r, (x - r) ** 2
+        sums += [(w * product).sum(axis=0) for product in products]
     x, r, xx, rr, xr, errors = sums / weight.sum()
     variance, covariance, spread = xx - x**2, xr - x * r, rr - r**2
     is_worse = errors > 0.999 * variance

@@ -12,8 +12,7 @@ from skae.modules.layers import stack_layers
 class Head(nn.Module):
     """Fully connected layers from codes to logits.
 
-    Codes are standardised before the first layer by ``shift`` and ``scale``, which are buffers as
-    in :class:`Autoencoder`.
+    Each code is standardised before the first layer by ``shift`` and ``scale``, which are buffers.
 
     Parameters
     ----------
@@ -32,8 +31,8 @@ class Head(nn.Module):
         Linear layers and activations.
     shift : torch.Tensor of shape (n_components,)
         Center of the codes, a buffer.
-    scale : torch.Tensor of shape ()
-        Unit of the codes, a buffer.
+    scale : torch.Tensor of shape (n_components,)
+        Units of the codes, a buffer.
 
     Examples
     --------
@@ -49,13 +48,13 @@ class Head(nn.Module):
         layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
         self.layers = stack_layers(layers, activation, None, 0.0, "identity")
         self.register_buffer("shift", torch.zeros(n_components))
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("scale", torch.ones(n_components))
         initialize(self, "auto", activation)
 
     def use_units(self, shift, scale):
-        """Set the units of the codes: an array of centers, and one positive scale."""
+        """Set the units of the codes: arrays of centers and of positive scales."""
         self.shift.copy_(torch.as_tensor(shift))
-        self.scale.fill_(scale)
+        self.scale.copy_(torch.as_tensor(scale))
 
     def forward(self, codes):
         """Return the logits of codes."""
