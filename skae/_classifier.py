@@ -43,6 +43,7 @@ from skae._training.devices import resolve_device
 from skae._training.distributed import current_group
 from skae._training.settings import ClassifierSettings
 from skae._training.weights import dtype_of
+from skae.architectures import MLP
 from skae.modules import ACTIVATIONS
 
 __all__ = ["PretrainedEncoderClassifier"]
@@ -72,7 +73,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         :func:`~sklearn.base.clone` changes it. An
         :class:`~skae.AutoencoderTransformer`, or a :class:`~sklearn.pipeline.Pipeline` that ends
         in one; for ``strategy="frozen"`` any transformer of scikit-learn. None is
-        ``AutoencoderTransformer()``.
+        ``AutoencoderTransformer(architecture=MLP())``: fine-tuning adapts all of its encoder,
+        whereas PCA's part of the default architecture is not trained.
     strategy : {"finetune", "frozen", "scratch"}, default="finetune"
         "finetune" trains a copy of the encoder together with the head. "frozen" computes codes
         once and trains the head alone: fast, and less prone to overfitting with few labels.
@@ -256,7 +258,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         """
         nested = any(name.startswith("encoder__") for name in params)
         if nested and params.get("encoder", self.encoder) is None:
-            params = {**params, "encoder": AutoencoderTransformer()}
+            params = {**params, "encoder": AutoencoderTransformer(architecture=MLP())}
         return super().set_params(**params)
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -500,7 +502,9 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
 
     def _resolve_encoder(self):
         """Return the encoder that the parameter means."""
-        return AutoencoderTransformer() if self.encoder is None else self.encoder
+        if self.encoder is None:
+            return AutoencoderTransformer(architecture=MLP())
+        return self.encoder
 
     def _check_head(self):
         """Raise an error if the parameters do not describe a head."""
@@ -531,8 +535,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         self.net_ = self._make_net(head, data.X.dtype)
         self.module_ = self.net_.module_
         mean = codes.mean()
-        variances = codes.variances(mean)
-        head.use_units(mean, np.sqrt(np.where(variances > 0, variances, 1.0)))
+        head.use_units(mean, codes.spread(mean))
         self.loss_curve_, self.validation_curve_ = np.empty(0), None
 
     def _make_settings(self, seed, n_rows):

@@ -88,7 +88,7 @@ def test_pretraining_on_rows_without_labels_helps():
     for draw in range(3):
         some = slice(20 * draw, 20 * draw + 20)
         for strategy, found in scores.items():
-            encoder = AutoencoderTransformer(16)
+            encoder = AutoencoderTransformer(16, architecture=MLP(), max_epochs=30, tol=None)
             clf = PretrainedEncoderClassifier(encoder, strategy=strategy, random_state=draw)
             clf.fit(digits[some], labels[some], X_unlabeled=digits)
             found.append(clf.score(X_test, y_test))

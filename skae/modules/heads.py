@@ -12,7 +12,8 @@ from skae.modules.layers import stack_layers
 class Head(nn.Module):
     """Fully connected layers from codes to logits.
 
-    Each code is standardised before the first layer by ``shift`` and ``scale``, which are buffers.
+    Codes are standardised before the first layer by ``shift`` and ``scale``, which are buffers as
+    in :class:`Autoencoder`.
 
     Parameters
     ----------
@@ -31,8 +32,8 @@ class Head(nn.Module):
         Linear layers and activations.
     shift : torch.Tensor of shape (n_components,)
         Center of the codes, a buffer.
-    scale : torch.Tensor of shape (n_components,)
-        Units of the codes, a buffer.
+    scale : torch.Tensor of shape ()
+        Unit of the codes, a buffer.
 
     Examples
     --------
@@ -48,13 +49,13 @@ class Head(nn.Module):
         layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
         self.layers = stack_layers(layers, activation, None, 0.0, "identity")
         self.register_buffer("shift", torch.zeros(n_components))
-        self.register_buffer("scale", torch.ones(n_components))
+        self.register_buffer("scale", torch.ones(()))
         initialize(self, "auto", activation)
 
     def use_units(self, shift, scale):
-        """Set the units of the codes: arrays of centers and of positive scales."""
+        """Set the units of the codes: an array of centers, and one positive scale."""
         self.shift.copy_(torch.as_tensor(shift))
-        self.scale.copy_(torch.as_tensor(scale))
+        self.scale.fill_(scale)
 
     def forward(self, codes):
         """Return the logits of codes."""
