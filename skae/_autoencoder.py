@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -49,6 +50,7 @@ from skae._training.random_state import draws_from, make_generator
 from skae._training.residual_fit import improve_columns, plan_axes, plan_fit
 from skae._training.residual_net import Judge, ResidualNet, make_stopping
 from skae._training.settings import AutoencoderSettings
+from skae._training.stopping import NO_BETTER
 from skae._training.weights import dtype_of, restore_module, set_weights
 from skae.architectures import MLP, build_module
 from skae.corruptions import CORRUPTIONS
@@ -161,7 +163,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     validation_fraction : float, default=0.1
         Share of the samples to hold out for ``early_stopping``, in (0, 1).
     n_iter_no_change : int, default=5
-        Epochs in a row without progress after which training ends, at least 1.
+        Epochs in a row without progress after which training ends, at least 1, and as many more
+        as make 100 steps (250 where the network is added to PCA). Epochs count only once the loss
+        is lower than that of the mean.
     tol : float or None, default=1e-4
         Progress is a loss below ``1 - tol`` times the lowest so far. Larger stops earlier;
         None always trains for ``max_epochs``. For "lbfgs", whose loss has no noise of
@@ -407,7 +411,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             converged = self._fit_from_pca(data, mean, y)
         else:
             converged = self._fit_network(data, mean, y, continues)
-        self._warn_if_not_converged(converged)
+        if not self._warn_if_no_better_than_mean(data):
+            self._warn_if_not_converged(converged)
         self._warn_of_dead_codes(data.sample())
         return self
 
@@ -459,7 +464,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         history, converged, improved = net.history, True, False
         if plan.train is None:
             history.new_epoch()
-            history.record("train_loss", net.left_out + net.share * self.module_.scale.item() ** 2)
+            history.record("train_loss", plan.residual(n_codes) / self.n_features_in_)
             history.record("valid_loss", np.nan)
         else:
             history, converged, improved = self._train_core(net, plan, data, y)
@@ -812,8 +817,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self.net_ = self._make_net(self.module_, dtype, fallback=True)
 
     def _start(self, data, mean):
-        """Build a network with fresh weights, and the net that trains it."""
+        """Build a network with random weights, and the net that trains it."""
         check_objective(self)
+        self._has_linear_path()  # raises an error where one is asked for
         self.n_components_ = resolve_n_components(self)
         self._architecture, self._latent = resolve_architecture(self), self.latent
         self._n_axes = None
@@ -953,6 +959,27 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         elif is_plane:
             axes = rotate_to_principal_axes(self.net_, self.mean_, data)
             self.components_, self.explained_variance_, self.explained_variance_ratio_ = axes
+
+    def _warn_if_no_better_than_mean(self, data):
+        """Warn if the reconstruction is no better than the mean; return whether it was not."""
+        is_fixed = self.tol is None and self.max_epochs != "auto"  # the user trains step by step
+        if is_fixed or self._n_axes is not None or not data.variances(self.mean_).any():
+            return False
+        loss, baseline = self.net_.loss_without_penalty(data), self.net_.baseline_loss(data)
+        if not np.isfinite(baseline) or loss <= NO_BETTER * baseline:
+            return False
+        if loss > 1.1 * baseline or self._settings.lr > 2 * DEFAULT_LR:
+            advice = f"Use a smaller lr (lr={self._settings.lr})"
+        elif self.max_epochs != "auto":
+            advice = f"Increase max_epochs (max_epochs={self.max_epochs})"
+        else:
+            advice = "Use a larger lr, another architecture or more components"
+        warn(
+            f"The autoencoder reconstructs no better than the mean of X: its loss is {loss:.4g}, "
+            f"that of the mean {baseline:.4g}. {advice}, or standardize X.",
+            ConvergenceWarning,
+        )
+        return True
 
     def _warn_of_dead_codes(self, X):
         """Warn if codes are constant although X varies in more directions than there are codes."""

@@ -16,7 +16,7 @@ from skae._sklearn_compat import CallbackSupportMixin
 from skae._training.distributed import current_group
 from skae._training.optimizers import is_lbfgs
 from skae._training.random_state import make_seed
-from skae._training.stopping import LBFGS_TOL, Stopping
+from skae._training.stopping import LBFGS_TOL, PATIENCE_STEPS, Stopping
 from skae._training.weights import get_weights
 
 
@@ -72,15 +72,24 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """Return when to end training; "auto" epochs are at least 10 epochs and 1,500 steps.
 
         A small data set needs many epochs, since the number of steps determines how far a network
-        is trained. A step of L-BFGS has several iterations.
+        is trained; so does patience. A step of L-BFGS has several iterations.
         """
         max_epochs, tol = max_epochs or self.max_epochs, self.tol
+        n_steps = data.n_batches(net.batch_size) * net.optimizer_.defaults.get("max_iter", 1)
         if max_epochs == "auto":
-            n_steps = data.n_batches(net.batch_size) * net.optimizer_.defaults.get("max_iter", 1)
             max_epochs = max(10, -(-1500 // n_steps))
         if tol is not None and is_lbfgs(net.optimizer):
             tol *= LBFGS_TOL
-        return Stopping(max_epochs, self.n_iter_no_change, tol, net.relative_tol)
+        # Where an epoch has few steps, patience is longer, and small decreases add up.
+        patience = max(self.n_iter_no_change, -(-PATIENCE_STEPS // n_steps))
+        return Stopping(
+            max_epochs,
+            patience,
+            tol,
+            net.relative_tol,
+            accumulates=patience > self.n_iter_no_change,
+            baseline=net.baseline_loss(data),
+        )
 
     def _train(self, data, valid, stopping, shuffle, task=None):
         """Train the net and append its losses to the curves; return whether it converged.

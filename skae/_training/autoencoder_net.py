@@ -4,6 +4,7 @@ import copy
 from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,7 +14,7 @@ from skae._training.objective import Objective
 from skae._training.optimizers import initialize_net, is_lbfgs
 from skae._training.random_state import draws_from, make_generator
 from skae._training.tensors import TORCH_DTYPES, as_tensor
-from skae.losses import SCALE_POWER
+from skae.losses import SCALE_POWER, mean_loss
 from skae.modules import LATENTS, keeps_units
 
 
@@ -104,6 +105,33 @@ class AutoencoderNet(Net):
 
     def _objective_changed(self):
         return len(self.history) <= self.settings.alpha_warmup + 1
+
+    @torch.no_grad()
+    def baseline_loss(self, data):
+        """Return the loss of predicting the mean; infinite with a penalty, which comes on top."""
+        if self.settings.penalty is not None:
+            return np.inf
+        target = self._standardize(self._sample(data))
+        output = target.mean(dim=0)
+        if self.settings.loss == "bce":
+            output = output.logit(eps=1e-6)
+        return self._reconstruction_loss(output.expand_as(target), target)
+
+    @torch.no_grad()
+    def loss_without_penalty(self, data):
+        """Return the loss of the reconstruction of some samples, in evaluation mode."""
+        rows = self._sample(data)
+        X = rows.cpu().numpy()
+        output = torch.as_tensor(self.apply("decode", self.apply("encode", X))).to(rows)
+        return self._reconstruction_loss(self._standardize(output), self._standardize(rows))
+
+    def _sample(self, data):
+        weight = next(self.module_.parameters())
+        return torch.as_tensor(data.sample(), dtype=weight.dtype, device=weight.device)
+
+    def _reconstruction_loss(self, output, target):
+        loss = mean_loss(self.settings.loss, output, target).item()
+        return AutoencoderNet._in_units_of_x(self, loss)
 
     def _in_units_of_x(self, loss):
         if not self.standard_units:

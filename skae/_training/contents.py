@@ -52,22 +52,22 @@ def find_contents(X, index, weight, classes, seed):
 
 
 def hold_out(contents, fraction):
-    """Return which contents to hold out: a share of the weight, in proportion to classes.
+    """Return which contents to hold out: a share of them, in proportion to classes.
 
     Parameters
     ----------
     contents : Contents
         At least two.
     fraction : float in (0, 1)
-        Share of the weight. One content of each class is left, unless nothing would then be held
-        out.
+        Share of the contents, whatever their weights: the expected share of the weight is the
+        same. One content of each class is left, unless nothing would then be held out.
 
     Returns
     -------
     ndarray of bool of shape (n_contents,)
         True for those that are held out.
     """
-    n_contents, weight = len(contents.weight), contents.weight
+    n_contents = len(contents.classes)
     order = np.argsort(contents.classes, kind="stable")
     classes = contents.classes[order]
     is_first = np.r_[True, classes[1:] != classes[:-1]]
@@ -75,12 +75,9 @@ def hold_out(contents, fraction):
         is_first[0] = False
     others = order[~is_first]
     n_valid = min(len(others), int(np.ceil(fraction * n_contents)))
-    # Every k-th unit of weight of a list that is sorted by class selects the same share of each.
-    ends = np.cumsum(weight[others])
-    step = ends[-1] / n_valid
-    counts = np.floor(ends / step - 0.5 + 1e-9)
+    # Every k-th of a list that is sorted by class, then by hash, selects the same share of each.
     held_out = np.zeros(n_contents, bool)
-    held_out[others] = np.diff(counts, prepend=np.floor(-0.5)) > 0
+    held_out[others[((np.arange(n_valid) + 0.5) * len(others) / n_valid).astype(int)]] = True
     return held_out
 
 

@@ -171,6 +171,10 @@ class Net(NeuralNet):
         """Return a loss as it is recorded."""
         return loss
 
+    def baseline_loss(self, data):
+        """Return the loss of a prediction that has learned nothing; infinite if not known."""
+        return np.inf
+
     def get_default_callbacks(self):
         """Return none: skorch's timer, averages and log are not needed."""
         return []

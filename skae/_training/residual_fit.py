@@ -79,7 +79,7 @@ def plan_fit(data, n_components, fraction, seed):
         share = 1.0
     elif (~is_repeated).sum() >= FEW:
         others = np.flatnonzero(~is_repeated)
-        part = contents._replace(weight=weight[others], classes=contents.classes[others])
+        part = contents._replace(classes=contents.classes[others])
         is_held_out[others[hold_out(part, fraction)]] = True
     else:
         return _axes_plan(data, data, n_components, seed, uses_all=True)

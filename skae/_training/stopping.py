@@ -6,6 +6,12 @@ import numpy as np
 #: progress; with ``tol`` itself it would stop on a plateau.
 LBFGS_TOL = 1e-3
 
+#: Steps of the optimiser that patience lasts at least, however few an epoch has.
+PATIENCE_STEPS = 100
+
+#: Share of the loss of the baseline from which on a loss is no better.
+NO_BETTER = 0.99
+
 
 class Stopping:
     """Decide whether training goes on, from the loss that is monitored.
@@ -27,6 +33,9 @@ class Stopping:
     accumulates : bool, default=False
         Whether small decreases add up to progress: losses are compared with that of the last
         progress instead of the lowest so far.
+    baseline : float, default=inf
+        Loss of a prediction that has learned nothing, such as the mean. Epochs do not count as
+        idle until the loss is lower.
 
     Attributes
     ----------
@@ -40,12 +49,13 @@ class Stopping:
         Number of epochs.
     """
 
-    def __init__(self, max_epochs, patience, tol, relative, accumulates=False):
+    def __init__(self, max_epochs, patience, tol, relative, accumulates=False, baseline=np.inf):
         self.max_epochs = max_epochs
         self.patience = patience
         self.tol = tol
         self.relative = relative
         self.accumulates = accumulates
+        self.baseline = baseline
         self.n_epochs, self.last_progress = 0, 0
         self.first_loss, self.best_loss, self.reference = 0.0, np.inf, np.inf
         self.improved = self.converged = self.finished = False
@@ -72,7 +82,7 @@ class Stopping:
         if objective_changed:
             self.best_loss = self.reference = np.inf
         is_progress = self.tol is None or self.reference - loss > self.tol * unit
-        if is_progress or objective_changed:
+        if is_progress or objective_changed or loss > NO_BETTER * self.baseline:
             self.last_progress = self.n_epochs
         self.improved = loss < self.best_loss
         self.best_loss = min(self.best_loss, loss)
