@@ -1,11 +1,12 @@
 """Training time beside hand-written loops and what one would use instead.
 
-    python benchmarks/bench_fit.py [--case mnist|digits|options|architectures|profile] [--rounds 5]
+    python benchmarks/bench_fit.py [--case CASE] [--rounds 5]
 
 All contenders do the same work (float32, Adam, same widths, batches, epochs and threads), one
 after the other in each round. The table has the median over the rounds, and the ratio to skae
-as the median of the ratios within a round. MNIST comes from SKAE_DATA or is downloaded. Keras and
-pyod take part if they are installed (``pip install -r benchmarks/requirements.txt``).
+as the median of the ratios within a round. MNIST comes from SKAE_DATA or is downloaded; for the
+case ``updates``, random rows replace it where SKAE_DATA is not set. Keras and pyod take part if
+they are installed (``pip install -r benchmarks/requirements.txt``).
 """
 
 import argparse
@@ -16,6 +17,7 @@ import os
 import pstats
 import time
 import warnings
+from unittest.mock import patch
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -26,6 +28,8 @@ from sklearn.neural_network import MLPRegressor
 from skorch import NeuralNetRegressor
 from torch.utils.data import DataLoader, TensorDataset
 
+import skae._training.autoencoder_net
+import skae._training.net
 from skae import AutoencoderTransformer
 from skae.architectures import MLP, Conv, Recurrent
 from skae.datasets import fetch_mnist
@@ -219,6 +223,35 @@ def option_contenders():
     }
 
 
+def without(*names):
+    """Return a fit with some shortcuts of a step switched off, by their names in ``_training``."""
+    modules = {
+        "explicit_backprop": (skae._training.autoencoder_net, None),
+        "flatten_groups": (skae._training.net, []),
+        "fused_update": (skae._training.net, None),
+    }
+
+    def fit(case):
+        with contextlib.ExitStack() as stack:
+            for name in names:
+                module, value = modules[name]
+                stack.enter_context(patch.object(module, name, return_value=value))
+            case.skae().fit(case.X)
+
+    return fit
+
+
+def update_contenders():
+    """Return skae with each of its shortcuts of a training step switched off alone."""
+    return {
+        "skae": lambda case: case.skae().fit(case.X),
+        "autograd, not the explicit backward pass": without("explicit_backprop"),
+        "optimizer.step, not the fused update": without("fused_update"),
+        "separate parameters (so no fused update)": without("flatten_groups"),
+        "none of the three": without("explicit_backprop", "flatten_groups"),
+    }
+
+
 def partial_fits(case):
     """Train by one call of partial_fit for each epoch."""
     ae = case.skae().partial_fit(case.X[: case.batch_size])
@@ -325,27 +358,31 @@ def profile(case):
 def main():
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--case", choices=("mnist", "digits", "options", "architectures", "profile")
-    )
+    cases = ("mnist", "digits", "options", "updates", "architectures", "profile")
+    parser.add_argument("--case", choices=cases)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    if arguments.case != "digits":
+    digits = Case(load_digits().data / 16, hidden=(32,), n_components=8, batch_size=32, epochs=20)
+    digits_title = "digits, 1,797 x 64, 64-32-8-32-64, batch 32, 20 epochs"
+    mnist_title = "MNIST, 30,000 x 784, 784-256-32-256-784, batch 128, 2 epochs"
+    if arguments.case == "updates" and "SKAE_DATA" not in os.environ:
+        X = np.random.default_rng(0).random((30_000, 784), dtype=np.float32)
+        mnist_title = mnist_title.replace("MNIST", "random rows")
+    elif arguments.case != "digits":
         X = fetch_mnist().data[:30_000]
+    if arguments.case != "digits":
         mnist = Case(X, hidden=(256,), n_components=32, batch_size=128, epochs=2)
     if arguments.case in (None, "mnist"):
-        title = "MNIST, 30,000 x 784, 784-256-32-256-784, batch 128, 2 epochs"
-        compare(title, mnist, contenders(), arguments.rounds)
+        compare(mnist_title, mnist, contenders(), arguments.rounds)
     if arguments.case in (None, "digits"):
-        digits = Case(
-            load_digits().data / 16, hidden=(32,), n_components=8, batch_size=32, epochs=20
-        )
-        title = "digits, 1,797 x 64, 64-32-8-32-64, batch 32, 20 epochs"
-        compare(title, digits, contenders(), arguments.rounds)
+        compare(digits_title, digits, contenders(), arguments.rounds)
     if arguments.case in (None, "options"):
         title = "what options and other dtypes cost, MNIST as above"
         compare(title, mnist, option_contenders(), arguments.rounds)
+    if arguments.case in (None, "updates"):
+        for title, case in ((digits_title, digits), (mnist_title, mnist)):
+            compare(f"shortcuts of a step, {title}", case, update_contenders(), arguments.rounds)
     if arguments.case in (None, "architectures"):
         architectures(mnist.X, arguments.rounds)
     if arguments.case in (None, "profile"):
