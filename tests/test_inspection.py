@@ -347,6 +347,29 @@ def test_overfitting_is_a_reason_too():
         compare_with_pca(ae, X, X_test=X_test)
 
 
+@pytest.mark.parametrize("is_hasty", [False, True])
+def test_columns_of_very_unlike_scale_are_named_once_whether_or_not_pca_is_better(is_hasty):
+    X = np.column_stack([small(), np.full(200, 0.1)])
+    X[:, 0] *= 1e4
+    ae = AutoencoderTransformer(2, random_state=0)
+    if is_hasty:
+        ae.set_params(architecture=MLP(), optimizer="sgd", lr=1e-6, max_epochs=1, tol=None)
+    with pytest.warns(UserWarning) as caught:
+        compare_with_pca(ae, X)
+    (message,) = [str(w.message) for w in caught if "very different scale" in str(w.message)]
+    assert "put a StandardScaler in front" in message
+    assert ("worse than PCA" in message) == is_hasty
+    assert {w.filename for w in caught if str(w.message) == message} == {__file__}
+
+
+def test_scales_are_not_named_if_they_do_no_harm():
+    ae = AutoencoderTransformer(2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare_with_pca(ae, small() * [100, 1, 1, 1, 1, 1])
+        compare_with_pca(scaled(ae), small() * [1e4, 1, 1, 1, 1, 1])
+
+
 # The curve
 
 

@@ -30,6 +30,11 @@ MAX_QUERY_SAMPLES = 10_000
 #: the default parameters ends up to about this far below.
 TOLERATED_R2_DEFICIT = 0.01
 
+#: Ratio of the largest to the median standard deviation of columns from which on they are a cause
+#: of being worse than PCA, and from which on there is a warning even if R² is not worse: R² is then
+#: that of the largest columns.
+UNLIKE_SCALES, VERY_UNLIKE_SCALES = 10, 1000
+
 
 class PCAComparison(Report):
     """Results of an autoencoder and of PCA at the same number of latent codes.
@@ -74,7 +79,8 @@ def compare_with_pca(ae, X, y=None, X_test=None, y_test=None, *, random_state=No
     PCA is the best linear reconstruction. The difference in R² is therefore the benefit of a
     nonlinear autoencoder, and an autoencoder with a smaller R² than PCA has not been trained well.
     In this case a warning names the probable causes: features of very different scale, dead codes,
-    a loss that was still decreasing, or overfitting.
+    a loss that was still decreasing, or overfitting. Features whose standard deviations differ by
+    more than a factor of 1,000 are named in any case.
 
     Parameters
     ----------
@@ -117,7 +123,8 @@ def compare_with_pca(ae, X, y=None, X_test=None, y_test=None, *, random_state=No
     -----
     UserWarning
         If R² of the autoencoder is below that of PCA by more than 0.01, on the training data or on
-        the held-out samples.
+        the held-out samples; or if the standard deviation of a column of X is more than 1,000 times
+        the median of those of all columns that are not constant.
 
     See Also
     --------
@@ -162,7 +169,8 @@ def compare_with_pca(ae, X, y=None, X_test=None, y_test=None, *, random_state=No
     angles = None
     if hasattr(ae, "components_"):
         angles = np.degrees(subspace_angles(ae.components_.T, pca.components_.T))[::-1]
-    _warn_if_below_pca(autoencoder, linear, X)
+    if not _warn_if_below_pca(autoencoder, linear, X):
+        _warn_of_scales(X)
     return PCAComparison(autoencoder, linear, angles, ae.n_components_)
 
 
@@ -246,10 +254,10 @@ def _leave_one_out_accuracy(codes, y, rng, n_jobs):
 
 
 def _warn_if_below_pca(autoencoder, pca, X):
-    """Warn if an autoencoder reconstructs worse than PCA, and name the probable causes."""
+    """Warn if an autoencoder reconstructs worse than PCA and name the causes; return whether."""
     is_worse = pca.r2 - autoencoder.r2 > TOLERATED_R2_DEFICIT
     if not (is_worse or pca.r2_test - autoencoder.r2_test > TOLERATED_R2_DEFICIT):
-        return
+        return False
     if is_worse:
         where, ae_r2, linear_r2 = "training", autoencoder.r2, pca.r2
         reasons = _probable_causes(autoencoder.estimator, X)
@@ -257,7 +265,8 @@ def _warn_if_below_pca(autoencoder, pca, X):
         where, ae_r2, linear_r2 = "held-out", autoencoder.r2_test, pca.r2_test
         reasons = [
             "on the training rows it is not worse, so it overfits: pass early_stopping=True, a "
-            "smaller network or more rows"
+            "smaller network or more rows",
+            *_scale_cause(X, VERY_UNLIKE_SCALES),
         ]
     warnings.warn(
         f"The autoencoder reconstructs the {where} rows worse than PCA with as many codes: R² "
@@ -266,19 +275,31 @@ def _warn_if_below_pca(autoencoder, pca, X):
         UserWarning,
         stacklevel=3,
     )
+    return True
+
+
+def _warn_of_scales(X):
+    """Warn if R² is that of a few columns because the others are much smaller."""
+    for cause in _scale_cause(X, VERY_UNLIKE_SCALES):
+        warnings.warn(f"X has {cause}.", UserWarning, stacklevel=3)
+
+
+def _scale_cause(X, ratio):
+    """Return a list of the cause that columns have unlike scales, by a ratio; empty if not."""
+    X = np.asarray(X)
+    std = X.std(axis=0, dtype=np.float64)[X.min(axis=0) < X.max(axis=0)]  # std may round up from 0
+    if len(std) == 0 or std.max() <= ratio * np.median(std):
+        return []
+    return [
+        f"columns of very different scale (standard deviations of up to {std.max():.3g}, "
+        f"half of them below {np.median(std):.3g}), of which the largest alone are learned: put a "
+        "StandardScaler in front"
+    ]
 
 
 def _probable_causes(ae, X):
     """Return why an autoencoder may be worse than PCA on its training data, with remedies."""
-    causes = []
-    std = np.asarray(X).std(axis=0, dtype=np.float64)
-    median = np.median(std[std > 0]) if std.any() else 0.0
-    if std.max() > 10 * median:
-        causes.append(
-            f"columns of very different scale (standard deviations of up to {std.max():.3g}, "
-            f"half of them below {median:.3g}), of which the largest alone are learned: put a "
-            "StandardScaler in front"
-        )
+    causes = _scale_cause(X, UNLIKE_SCALES)
     dead = dead_codes(np.asarray(ae.transform(X)))
     if dead.any():
         causes.append(
