@@ -4,7 +4,8 @@
 
 ``--held-out`` prints R² of a held-out third of many tables, over three splits: PCA's, and the
 differences of the default estimator and of a network without linear path, with the seconds of
-each fit. With ``SKAE_DATA`` it includes images and ADBench, and takes ten minutes of one core.
+each fit, and their means over the splits. With ``SKAE_DATA`` it includes images and ADBench, and
+takes a quarter of an hour of one core.
 ``--downstream`` prints balanced accuracies of classifiers on the codes. ``--mnist`` compares
 initial weights and takes five minutes. Without options, R² on training rows of six small tables.
 """
@@ -39,11 +40,11 @@ def beside_pca():
         "wine, unscaled": (load_wine().data, 2),
         "breast cancer, unscaled": (load_breast_cancer().data, 2),
     }
-    print("data                         codes  default             Linear()")
+    print("data                         codes  default             MLP()               Linear()")
     for name, (X, n_components) in cases.items():
         pca = PCA(n_components).fit(X).explained_variance_ratio_.sum()
         ranges = []
-        for architecture in (None, Linear()):
+        for architecture in (None, MLP(), Linear()):
             gains = [
                 AutoencoderTransformer(n_components, architecture=architecture, random_state=seed)
                 .fit(X)
@@ -52,7 +53,7 @@ def beside_pca():
                 for seed in range(3)
             ]
             ranges.append(f"{min(gains):+.4f} to {max(gains):+.4f}")
-        print(f"{name:<27}  {n_components:>5}  {ranges[0]}  {ranges[1]}", flush=True)
+        print(f"{name:<27}  {n_components:>5}  {'  '.join(ranges)}", flush=True)
 
 
 def initial_weights():
@@ -110,7 +111,8 @@ def held_out(groups, splits):
                 if n_components < X.shape[1]:
                     for split in splits:
                         lines.append(held_out_line(name, X, n_components, split))
-    gains, plain, seconds = (np.array(column) for column in zip(*lines))
+    means(lines)
+    gains, plain, seconds = (np.array(column) for column in list(zip(*lines))[3:])
     is_gain = plain > 0.02
     print(
         f"\n{len(lines)} lines: mean difference to PCA {gains.mean():+.4f} (MLP() "
@@ -123,8 +125,25 @@ def held_out(groups, splits):
     )
 
 
+def means(lines):
+    """Print means over the splits, marked where the line of a split is."""
+    print(f"\n{'means over splits':<26}{'codes':>6}{'PCA':>8}{'default':>9}{'MLP()':>9}"
+          f"{'s PCA':>8}{'s default':>10}{'s MLP()':>9}")  # fmt: skip
+    for name, n_components in dict.fromkeys(line[:2] for line in lines):
+        some = [line[2:] for line in lines if line[:2] == (name, n_components)]
+        pca, default, plain, seconds = (np.mean(column, axis=0) for column in zip(*some))
+        mark = "*" if any(is_behind(*line[1:3]) for line in some) else " "
+        print(f"{name:<26}{n_components:>6}{pca:>8.3f}{default:>+9.3f}{plain:>+9.3f}"
+              f"{seconds[0]:>8.2f}{seconds[1]:>10.2f}{seconds[2]:>9.2f} {mark}")  # fmt: skip
+
+
+def is_behind(default, plain):
+    """Return whether the default is worse than PCA, or than a network that gains by itself."""
+    return default < -0.005 or (plain > 0.02 and default < plain - 0.01)
+
+
 def held_out_line(name, X, n_components, split):
-    """Print a line and return the differences to PCA, and the seconds."""
+    """Print a line and return it: table, codes, PCA's R², differences to it, and seconds."""
     X, X_test = train_test_split(X, test_size=1 / 3, random_state=split)
     estimators = [
         PCA(min(n_components, *X.shape)),
@@ -134,11 +153,11 @@ def held_out_line(name, X, n_components, split):
     estimators, seconds = zip(*(timed_fit(estimator, X) for estimator in estimators))
     scores = [r2(estimator, X_test, X.mean(axis=0)) for estimator in estimators]
     default, plain = scores[1] - scores[0], scores[2] - scores[0]
-    mark = "*" if default < -0.005 or (plain > 0.02 and default < plain - 0.01) else " "
+    mark = "*" if is_behind(default, plain) else " "
     print(f"{name:<26}{n_components:>6}{split:>6}{scores[0]:>8.3f}{default:>+9.3f}{plain:>+9.3f}"
           f"{seconds[0]:>8.2f}{seconds[1]:>10.2f}{seconds[2]:>9.2f}"
           f"{n_worse_columns(estimators[1], X):>5}{mark}", flush=True)  # fmt: skip
-    return default, plain, seconds
+    return name, n_components, scores[0], default, plain, seconds
 
 
 def downstream():

@@ -9,7 +9,8 @@ downloaded, and its 10,000 test images.
 
 ``curve``
     The strategies by number of labels, with an encoder that has seen the training digits: the
-    default one, one that was trained on digits with half of the pixels masked, and PCA.
+    default one, one without linear path, one that was trained on digits with half of the pixels
+    masked, and PCA.
 ``leakage``
     20 rows with labels, 40 more to pretrain on, and 40 to test on: an encoder that has seen the
     test rows, without their labels, beside one that has not.
@@ -100,10 +101,12 @@ def digits():
 def curve(X, y, X_test, y_test, n_draws):
     """Print accuracy by number of labels."""
     sizes = (10, 30, 100, 300, 1000)
-    plain = AutoencoderTransformer(random_state=0)
+    default = AutoencoderTransformer(random_state=0)
+    plain = AutoencoderTransformer(architecture=MLP(), random_state=0)
     masking = AutoencoderTransformer(corruption="masking", corruption_level=0.5, random_state=0)
     for name, encoder, strategies in (
-        ("defaults", plain, ("scratch", "frozen", "finetune")),
+        ("defaults", default, ("scratch", "frozen", "finetune")),
+        ("MLP()", plain, ("frozen", "finetune")),
         ("masking noise", masking, ("frozen", "finetune")),
         ("PCA", PCA(32, random_state=0), ("frozen",)),
     ):

@@ -29,6 +29,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 
 from skae import AutoencoderTransformer
+from skae.architectures import MLP
 from skae.datasets import fetch_mnist
 from skae.generation import sample
 
@@ -88,7 +89,7 @@ def main():
     print(f"{'':<28} {'near':>6} {'sure':>6} {'cover':>6}")
     judge.print("held-out images", X_test)
     for n_components in (2, 32):
-        ae = AutoencoderTransformer(n_components, random_state=0).fit(X)
+        ae = AutoencoderTransformer(n_components, architecture=MLP(), random_state=0).fit(X)
         print(f"{n_components} codes, R² {ae.score(X_test):.3f} on held-out images")
         judge.print("  their reconstructions", ae.reconstruct(X_test))
         for name, density in DENSITIES.items():

@@ -34,7 +34,9 @@ def held_out(**params):
     """Return the smallest and largest R² of held-out digits over the seeds, as text."""
     X, X_test, _, _ = digits()
     scores = [
-        AutoencoderTransformer(**{"n_components": 8, "random_state": seed, **params})
+        AutoencoderTransformer(
+            **{"n_components": 8, "architecture": MLP(), "random_state": seed, **params}
+        )
         .fit(X)
         .score(X_test)
         for seed in SEEDS
@@ -57,7 +59,8 @@ def networks():
     print(f"PCA: {1 - np.square(error).sum() / np.square(X_test - X.mean(axis=0)).sum():.3f}")
     cases = {
         "Linear()": Linear(),
-        "MLP()": None,
+        "None, the default": None,
+        "MLP()": MLP(),
         "MLP((128, 32))": MLP((128, 32)),
         'MLP((128, 32), norm="batch")': MLP((128, 32), norm="batch"),
         'MLP((128, 32), norm="layer")': MLP((128, 32), norm="layer"),
@@ -164,7 +167,7 @@ def recurrent():
     error = pca.inverse_transform(pca.transform(X_test)) - X_test
     sst = np.square(X_test - X.mean(axis=0)).sum()
     print(f"PCA: {1 - np.square(error).sum() / sst:.3f}")
-    for architecture in (None, Recurrent((28, 28)), Recurrent((28, 28), cell="gru")):
+    for architecture in (MLP(), Recurrent((28, 28)), Recurrent((28, 28), cell="gru")):
         ae = AutoencoderTransformer(
             16, architecture=architecture, max_epochs=10, tol=None, random_state=0
         ).fit(X)
@@ -209,7 +212,11 @@ def denoising():
             shares = [
                 np.square(
                     AutoencoderTransformer(
-                        32, corruption=corruption, corruption_level=level, random_state=seed
+                        32,
+                        architecture=MLP(),
+                        corruption=corruption,
+                        corruption_level=level,
+                        random_state=seed,
                     )
                     .fit(X)
                     .reconstruct(rows)
@@ -238,6 +245,7 @@ def penalties():
     }
     print("penalty                        R²     nearest  mean |code|  below 0.05  slope")
     for name, params in cases.items():
+        params = {"architecture": MLP(), **params}
         ae = AutoencoderTransformer(16, random_state=0, **params).fit(X)
         codes = ae.transform(X_test)
         nearest = KNeighborsClassifier(1).fit(ae.transform(X), y).score(codes, y_test)

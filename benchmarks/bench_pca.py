@@ -121,7 +121,8 @@ def ordered():
         rows = {"PCA": [_r2_of_first(pca, X_test, k) for k in widths]}
         start = time.perf_counter()
         rows["a fit for each"] = [
-            AutoencoderTransformer(k, random_state=0).fit(X).score(X_test) for k in widths
+            AutoencoderTransformer(k, architecture=MLP(), random_state=0).fit(X).score(X_test)
+            for k in widths
         ]
         seconds = {"a fit for each": time.perf_counter() - start}
         wide = MLP((256, 256))
@@ -131,7 +132,8 @@ def ordered():
             "not ordered": {"latent": "euclidean"},
         }.items():
             start = time.perf_counter()
-            params = {"latent": "ordered", "random_state": 0, **params}
+            defaults = {"latent": "ordered", "architecture": MLP(), "random_state": 0}
+            params = {**defaults, **params}
             ae = AutoencoderTransformer(32, **params).fit(X)
             seconds[label] = time.perf_counter() - start
             rows[label] = [_r2_of_first(ae, X_test, k) for k in widths]
