@@ -80,14 +80,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             max_epochs = max(10, -(-1500 // n_steps))
         if tol is not None and is_lbfgs(net.optimizer):
             tol *= LBFGS_TOL
-        # Where an epoch has few steps, patience is longer, and small decreases add up.
+        # Where an epoch has few steps, patience is longer, and small relative decreases add up. A
+        # cross-entropy of separable classes decreases for ever.
         patience = max(self.n_iter_no_change, -(-PATIENCE_STEPS // n_steps))
         return Stopping(
             max_epochs,
             patience,
             tol,
             net.relative_tol,
-            accumulates=patience > self.n_iter_no_change,
+            accumulates=net.relative_tol and patience > self.n_iter_no_change,
             baseline=net.baseline_loss(data),
         )
 

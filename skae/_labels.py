@@ -27,7 +27,7 @@ def check_labels(y, name="y"):
 
 
 def _is_missing(label):
-    """Tell whether a label is None, nan or pandas' NA."""
+    """Return whether a label is None, nan or pandas' NA."""
     return label is None or is_scalar_nan(label) or is_pandas_na(label)
 
 

@@ -36,20 +36,21 @@ class Clipping(GradientNormClipping):
 VARIANTS = [
     AutoencoderTransformer(),
     AutoencoderTransformer(max_epochs=5),
-    AutoencoderTransformer(architecture=Linear()),
+    AutoencoderTransformer(architecture=Linear(), max_epochs=100),
     AutoencoderTransformer(architecture=Linear(), max_epochs=5),
-    AutoencoderTransformer(architecture=Linear(tied_weights=True)),
-    AutoencoderTransformer(architecture=MLP((32, 16), tied_weights=True)),
-    AutoencoderTransformer(architecture=MLP((32,), dropout=0.2)),
-    AutoencoderTransformer(architecture=MLP((32,), output_activation="softplus")),
-    AutoencoderTransformer(architecture=OwnModule),
-    AutoencoderTransformer(loss="mae"),
-    AutoencoderTransformer(loss="huber"),
+    AutoencoderTransformer(architecture=MLP(), max_epochs=100),
+    AutoencoderTransformer(architecture=Linear(tied_weights=True), max_epochs=100),
+    AutoencoderTransformer(architecture=MLP((32, 16), tied_weights=True), max_epochs=100),
+    AutoencoderTransformer(architecture=MLP((32,), dropout=0.2), max_epochs=100),
+    AutoencoderTransformer(architecture=MLP((32,), output_activation="softplus"), max_epochs=100),
+    AutoencoderTransformer(architecture=OwnModule, max_epochs=100),
+    AutoencoderTransformer(loss="mae", max_epochs=100),
+    AutoencoderTransformer(loss="huber", max_epochs=100),
     AutoencoderTransformer(loss=torch.nn.SmoothL1Loss(reduction="none"), max_epochs=5),
     AutoencoderTransformer(optimizer="adamw"),
     AutoencoderTransformer(optimizer="sgd", max_epochs=100),
     AutoencoderTransformer(optimizer="lbfgs", max_epochs=5),
-    AutoencoderTransformer(optimizer=torch.optim.RMSprop),
+    AutoencoderTransformer(optimizer=torch.optim.RMSprop, max_epochs=100),
     AutoencoderTransformer(n_components=2, batch_size=32),
     AutoencoderTransformer(early_stopping=True),
     AutoencoderTransformer(weight_decay=0.1, max_epochs=5),
@@ -81,8 +82,8 @@ VARIANTS = [
 
 CLASSIFIERS = [
     PretrainedEncoderClassifier(),
-    PretrainedEncoderClassifier(strategy="frozen"),
-    PretrainedEncoderClassifier(strategy="scratch"),
+    PretrainedEncoderClassifier(AutoencoderTransformer(), strategy="frozen"),
+    PretrainedEncoderClassifier(AutoencoderTransformer(), strategy="scratch", max_epochs=200),
 ]
 
 #: The one check that some variants cannot pass by definition, and why.
