@@ -387,6 +387,13 @@ def test_loss_curves_end_together_and_the_best_epoch_has_a_mark():
     assert LossCurveDisplay([1.0, -1.0]).plot().ax_.get_yscale() == "linear"
 
 
+def test_epochs_without_a_held_out_loss_do_not_interrupt_the_line():
+    curve = [np.nan, 4.0, np.nan, 3.0, np.nan]
+    _, held_out = LossCurveDisplay([5.0, 4.0, 3.0, 2.0, 1.0], curve).plot().lines_
+    np.testing.assert_array_equal(held_out.get_xydata(), [[2, 4], [4, 3]])
+    assert held_out.get_markevery() == [1]
+
+
 def test_epochs_without_a_held_out_loss_hide_neither_the_best_one_nor_the_scale():
     ae = AutoencoderTransformer(2, architecture=MLP(), early_stopping=True, random_state=0)
     ae.set_params(max_epochs=2, tol=None)

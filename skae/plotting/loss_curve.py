@@ -160,6 +160,8 @@ class LossCurveDisplay:
     def _draw_held_out(self, ax, curve, best, line_kw):
         """Plot a curve of the last epochs, and mark the best one."""
         epochs = len(self.loss_curve) - len(curve) + 1 + np.arange(len(curve))
+        known = ~np.isnan(curve)  # epochs without evaluation would interrupt the line
+        epochs, curve = epochs[known], np.asarray(curve)[known]
         self.lines_ += ax.plot(epochs, curve, marker="o", markevery=[best(curve)], **line_kw)
 
 
