@@ -152,12 +152,15 @@ class AutoencoderTransformer(
         make fewer steps per epoch. "auto" is 64, and from 16,384 samples on as many as make 256
         steps an epoch, up to 256.
     max_epochs : int or "auto", default="auto"
-        Largest number of epochs. "auto" is at least 10 epochs and at least 1,500 steps.
+        Largest number of epochs. "auto" is at least 10 epochs and at least 1,500 steps; with a
+        linear path 2,000 steps, or 3,000 where nothing is held out.
     early_stopping : bool, default=False
         Whether to hold out a validation set, stop when its loss no longer improves, and keep
-        the weights of its lowest loss.
+        the weights of its lowest loss. Samples are selected by their content: copies are on the
+        same side. A network with a linear path always does so.
     validation_fraction : float, default=0.1
-        Share of the samples to hold out for ``early_stopping``, in (0, 1).
+        Share of the different samples to hold out for ``early_stopping`` or a linear path, in
+        (0, 1).
     n_iter_no_change : int, default=5
         Epochs in a row without progress after which training ends, at least 1, and as many more
         as make 100 steps (250 where the network is added to PCA). Epochs count only once the loss
@@ -165,7 +168,8 @@ class AutoencoderTransformer(
     tol : float or None, default=1e-4
         Progress is a loss below ``1 - tol`` times the lowest so far. Larger stops earlier;
         None always trains for ``max_epochs``. For "lbfgs", whose loss has no noise of
-        batches, a thousandth of it.
+        batches, a thousandth of it; with a linear path, where progress is measured over the whole
+        patience, a hundred times as much.
     warm_start : bool, default=False
         Whether ``fit`` continues from the weights of the previous ``fit``, with a new optimiser.
         ``partial_fit`` always continues, for one epoch, with the same optimiser.
@@ -203,7 +207,8 @@ class AutoencoderTransformer(
     loss_curve_ : ndarray of shape (`n_iter_`,)
         Mean of the objective in each epoch, penalty included, in the units of X.
     validation_curve_ : ndarray of shape (`n_iter_`,) or None
-        Mean loss of the validation set after each epoch; None without ``early_stopping``.
+        Mean loss of the validation set after each epoch; None if nothing was held out. With a
+        linear path it is evaluated every 20 steps, and nan in the epochs between.
     components_ : ndarray of shape (n_components, n_features)
         Only with ``architecture=Linear()``, euclidean codes, no penalty and a loss other than
         "bce": orthonormal axes of the
