@@ -107,8 +107,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         Share of the labelled samples to hold out for ``early_stopping``, in (0, 1).
     n_iter_no_change : int, default=5
         Epochs in a row without progress after which training ends, at least 1, and as many more
-        as make 100 steps. Epochs count only once the loss is lower than that of predicting the
-        frequencies of the classes.
+        as make 100 steps.
     tol : float or None, default=1e-4
         Progress is a loss that is lower than the lowest so far by more than this, in nats, or
         an accuracy that is higher. Larger stops earlier; None trains for ``max_epochs``.

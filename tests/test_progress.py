@@ -197,6 +197,7 @@ def test_callbacks_hear_of_pretraining_and_of_training(strategy):
 
 @needs_callbacks
 @ESTIMATORS
+@pytest.mark.filterwarnings("ignore:The autoencoder reconstructs no better than the mean")
 def test_a_callback_may_end_training(make):
     estimator = make(tol=1e-9).set_callbacks(Recorder(stop_after=2)).fit(X, y)
     assert estimator.n_iter_ == 2  # and no warning of max_epochs

@@ -75,7 +75,8 @@ def known_objects():
     types += scorers()
     types += [AutoencoderTransformer, PretrainedEncoderClassifier]
     types += [AutoencoderSettings, ClassifierSettings]
-    types += [architectures.MLP, architectures.Linear, architectures.Conv, architectures.Recurrent]
+    public = [getattr(architectures, name) for name in architectures.__all__]
+    types += [kind for kind in public if isinstance(kind, type)]
     return {name_of(kind): kind for kind in types}
 
 

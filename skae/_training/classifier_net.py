@@ -3,7 +3,6 @@
 from contextlib import nullcontext
 from functools import partial
 
-import numpy as np
 import torch
 
 from skae._training.net import Net, weighted_rows
@@ -44,14 +43,6 @@ class ClassifierNet(Net):
     def monitored(self):
         """Name under which the value that early stopping monitors is recorded."""
         return MONITORED[self.settings.monitor]
-
-    def baseline_loss(self, data):
-        """Return the cross-entropy of predicting the frequencies of the classes."""
-        if self.settings.monitor == "accuracy":
-            return np.inf
-        shares = data.class_shares()
-        shares = shares[shares > 0]
-        return float(-(shares * np.log(shares)).sum()) or np.inf
 
     def validation_curve(self, first):
         """Return the monitored values of the held-out samples from an epoch on."""

@@ -67,13 +67,6 @@ class TrainingData:
         """Return the weighted mean of each column, over all processes of the group."""
         return self.over_group(column_means(self.X, self.weight))
 
-    def class_shares(self):
-        """Return the share of the weight of each class among the selected samples."""
-        classes = self._classes[self.index].cpu().numpy()
-        weight = None if self.weight is None else self.weight[self.index.cpu().numpy()]
-        weights = np.bincount(classes, weight)
-        return weights / weights.sum()
-
     def variances(self, center):
         """Return each column's weighted mean square around ``center``, over the group."""
         return self.over_group(column_variances(self.X, center, self.weight))
