@@ -11,6 +11,13 @@ from skae.corruptions import add_noise, nested_dropout
 from skae.penalties import kl_from_standard_normal
 
 
+#: Range of the log-variances of codes: standard deviations from 0.007 to 2.7.
+LOG_VARIANCE_LIMITS = -10.0, 2.0
+
+#: Range in which log-variances are the output of the encoder, unchanged.
+LOG_VARIANCE_IDENTITY = -5.0, 0.0
+
+
 class Latent:
     """A kind of latent codes; the base is that of unconstrained numbers.
 
@@ -53,6 +60,10 @@ class Latent:
     def sample(self, codes, encoded, generator):
         """Return the input of the decoder in training."""
         return codes
+
+    def distribution(self, encoded):
+        """Return means and log-variances of normal distributions of codes, or None."""
+        return None
 
     def penalty(self, encoded):
         """Return the penalty that this kind of codes has in the objective, per row, or None."""
@@ -121,7 +132,8 @@ class Sphere(Latent):
 class Gaussian(Latent):
     """Means of normal distributions, whose log-variances the encoder gives too.
 
-    This is a variational autoencoder (Kingma & Welling, 2014).
+    This is a variational autoencoder (Kingma & Welling, 2014). Log-variances are bounded: the
+    encoder is unbounded, and the exponential of its output for an outlier would be infinite.
     """
 
     transforms = True
@@ -134,8 +146,9 @@ class Gaussian(Latent):
         return 2 * n_components
 
     def split(self, output):
-        """Return means and log-variances."""
-        return output.chunk(2, dim=1)
+        """Return means and bounded log-variances."""
+        mean, log_variance = output.chunk(2, dim=1)
+        return mean, bound_log_variance(log_variance)
 
     def codes(self, encoded, training):
         """Return the means."""
@@ -144,6 +157,10 @@ class Gaussian(Latent):
     def sample(self, codes, encoded, generator):
         """Return a draw from each distribution."""
         return add_noise(codes, (encoded[1] / 2).exp(), generator)
+
+    def distribution(self, encoded):
+        """Return means and log-variances."""
+        return encoded
 
     def penalty(self, encoded):
         """Return the KL divergence from the standard normal distribution."""
@@ -154,6 +171,19 @@ class Gaussian(Latent):
         return graph.add(
             "Slice", encoded, torch.tensor([0]), torch.tensor([n_components]), torch.tensor([1])
         )
+
+
+def bound_log_variance(values):
+    """Return log-variances within their limits, by a smooth and increasing function.
+
+    It is the identity in the range that codes with information use, and approaches the limits
+    beyond. Its slope falls with the square of the distance, so that training can return from far
+    outside, where a saturated tanh has no gradient left.
+    """
+    (low, high), (lower, upper) = LOG_VARIANCE_LIMITS, LOG_VARIANCE_IDENTITY
+    above, below = F.relu(values - upper), F.relu(lower - values)
+    bounded = values.clamp(lower, upper)
+    return bounded + above / (1 + above / (high - upper)) - below / (1 + below / (lower - low))
 
 
 #: Kinds of latent codes by name.
