@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._base import NetworkEstimator, all_or_nothing, warn
 from skae._input_checks import as_array, check_rows, check_weight, flatten
-from skae._latent_diagnostics import dead_codes, name_codes
+from skae._latent_diagnostics import (
+    collapsed_codes,
+    dead_codes,
+    divergence_from_prior,
+    log_variances,
+    name_codes,
+)
 from skae._linear_path import LinearPathMixin
 from skae._parameter_checks import (
     CONSTRAINTS,
@@ -55,6 +61,9 @@ __all__ = ["AutoencoderTransformer"]
 
 #: Learning rate that ``lr="auto"`` means without a linear path.
 DEFAULT_LR = 3e-3
+
+#: Epochs after which variational codes can be called collapsed before training has converged.
+MIN_EPOCHS_TO_COLLAPSE = 10
 
 
 class AutoencoderTransformer(
@@ -412,9 +421,11 @@ class AutoencoderTransformer(
             converged = self._fit_from_pca(data, mean, y)
         else:
             converged = self._fit_network(data, mean, y, continues)
-        if not self._warn_if_no_better_than_mean(data):
+        collapsed = self._warn_of_collapsed_codes(data.sample(), converged)
+        if collapsed or not self._warn_if_no_better_than_mean(data):
             self._warn_if_not_converged(converged)
-        self._warn_of_dead_codes(data.sample())
+        if not collapsed:
+            self._warn_of_dead_codes(data.sample())
         return self
 
     def _fit_network(self, data, mean, y, continues):
@@ -866,6 +877,33 @@ class AutoencoderTransformer(
             f"The autoencoder reconstructs no better than the mean of X: its loss is {loss:.4g}, "
             f"that of the mean {baseline:.4g}. {advice}, or standardize X.",
             ConvergenceWarning,
+        )
+        return True
+
+    def _warn_of_collapsed_codes(self, X, converged):
+        """Warn if variational codes ignore the input; return whether some do.
+
+        There is no warning if those left are as many as the directions in which X varies. A code
+        starts with a divergence of about 1 nat, and a few epochs prove nothing about the end.
+        """
+        is_fixed = self.tol is None and self.max_epochs != "auto"  # the user trains step by step
+        if is_fixed or (not converged and self.n_iter_ < MIN_EPOCHS_TO_COLLAPSE):
+            return False
+        log_variance = log_variances(self.module_, X)
+        if log_variance is None:
+            return False
+        means = self.net_.apply("encode", X)
+        collapsed = collapsed_codes(divergence_from_prior(means, log_variance))
+        n_active = np.count_nonzero(~collapsed)
+        if n_active >= min(numerical_rank(X, self.mean_), len(collapsed)):
+            return False
+        alpha = self._settings.alpha
+        warn(
+            f"Of n_components={len(collapsed)}, {name_codes(collapsed)} collapsed: close to the "
+            "standard normal distribution whatever the row, so without information about it. The "
+            "penalty of such a code is larger than what the code would gain in the loss. Use a "
+            f"smaller alpha (alpha={alpha:g}), a longer alpha_warmup "
+            f"(alpha_warmup={self._settings.alpha_warmup}) or fewer components."
         )
         return True
 

@@ -1,6 +1,18 @@
-"""Diagnostics of latent codes: dead codes, saturated codes, correlations, effective rank."""
+"""Diagnostics of latent codes: dead, saturated and collapsed codes, correlations, rank."""
+
+import copy
 
 import numpy as np
+import torch
+from sklearn.utils import gen_batches
+
+from skae.modules import LATENTS, keeps_units
+
+#: Mean divergence in nats below which a code is collapsed.
+COLLAPSED = 0.01
+
+#: Number of rows that are encoded at once, to limit the use of memory.
+BLOCK_SIZE = 4096
 
 
 def dead_codes(codes):
@@ -41,6 +53,71 @@ def saturated_codes(codes):
     is_extreme = (codes <= low + margin) | (codes >= high - margin)
     n_extreme = (is_extreme & (codes != 0)).sum(axis=0) - 2
     return (n_extreme > 0.5 * (len(codes) - 2)) & ~dead_codes(codes)
+
+
+def log_variances(module, X):
+    """Return the log-variances of the distributions of codes, or None for other kinds of codes.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A trained network, in evaluation mode.
+    X : ndarray of shape (n_samples, n_features), float32 or float64
+        Samples, in the units of the network's input.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), float64, or None
+        Natural logarithms of the variances.
+    """
+    if not keeps_units(module) or not LATENTS[module.latent].has_prior:
+        return None
+    latent = LATENTS[module.latent]
+
+    def encode(module, rows):
+        encoded = latent.split(module.encoder(module.standardize(rows)))
+        return latent.distribution(encoded)[1]
+
+    return in_blocks(module, encode, X)
+
+
+def in_blocks(module, function, X):
+    """Return ``function(module, rows)`` for the rows of an array, block by block, as float64.
+
+    Computes in the wider dtype of network and X, as ``transform`` does.
+    """
+    weight, dtype = next(module.parameters()), torch.from_numpy(X[:0]).dtype
+    dtype = torch.promote_types(weight.dtype, dtype)
+    if dtype != weight.dtype:
+        module = copy.deepcopy(module).to(dtype)
+    with torch.inference_mode():
+        blocks = [
+            function(module, torch.from_numpy(X[block].copy()).to(weight.device, dtype))
+            for block in gen_batches(len(X), BLOCK_SIZE)
+        ]
+        return torch.cat(blocks).double().cpu().numpy()
+
+
+def divergence_from_prior(means, log_variances):
+    """Return the KL divergence of each code's distribution from N(0, 1), for each row, in nats."""
+    squares = means.astype(np.float64) ** 2
+    return (squares + np.exp(log_variances) - 1 - log_variances) / 2
+
+
+def collapsed_codes(divergence):
+    """Return which codes have the distribution of the prior whatever the input is.
+
+    Parameters
+    ----------
+    divergence : ndarray of shape (n_samples, n_components)
+        From the prior, in nats; nan for codes without a distribution.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_components,)
+        True for codes whose mean divergence is below 0.01 nats.
+    """
+    return divergence.mean(axis=0) < COLLAPSED
 
 
 def correlations(codes):

@@ -24,6 +24,7 @@ from skae.inspection import (
     bottleneck_curve,
     compare_with_pca,
     latent_report,
+    posterior,
     reconstruction_error,
 )
 from skae.inspection.bottleneck import BottleneckCurve
@@ -483,6 +484,134 @@ class KNeighborsFeatures(StandardScaler):
     """A step that cannot be undone."""
 
     inverse_transform = property()
+
+
+# Variational codes
+
+
+def variational(loss="mse", n_components=3, **params):
+    params = {"random_state": 0, "max_epochs": 30, "tol": None, **params}
+    architecture = MLP((16,))
+    return AutoencoderTransformer(
+        n_components, architecture=architecture, latent="gaussian", loss=loss, **params
+    )
+
+
+def oracle(ae, X):
+    """Means and log-variances of the codes by NumPy."""
+    arrays = [p.detach().numpy().astype(np.float64) for p in ae.module_.encoder.parameters()]
+    weight, bias, out_weight, out_bias = arrays
+    Z = (X - ae.module_.shift.numpy()) / ae.module_.scale.item()
+    output = np.maximum(Z @ weight.T + bias, 0) @ out_weight.T + out_bias
+    means, values = np.split(output, 2, axis=1)
+    values = values - 3
+    values = np.where(values > 0, 2 - 2 / (1 + np.abs(values) / 2), values)
+    return means, np.where(values < -5, -10 + 5 / (1 + np.abs(values + 5) / 5), values)
+
+
+def test_posterior_and_divergence_are_those_of_numpy(monkeypatch):
+    X = small()
+    ae = variational().fit(X)
+    means, log_variances = oracle(ae, X)
+    monkeypatch.setattr("skae._latent_diagnostics.BLOCK_SIZE", 7)
+    result = posterior(ae, X, random_state=0)
+    np.testing.assert_array_equal(result.means, ae.transform(X))
+    np.testing.assert_allclose(result.variances, np.exp(log_variances), rtol=1e-6)
+    divergence = (means**2 + np.exp(log_variances) - 1 - log_variances) / 2
+    np.testing.assert_allclose(result.divergence, divergence, rtol=1e-6)
+    report = latent_report(ae, X)
+    np.testing.assert_allclose(report.divergence, divergence.mean(axis=0), rtol=1e-6)
+    assert report.n_active == 3 and not report.collapsed.any()
+    np.testing.assert_array_equal(report.as_frame()["divergence"], report.divergence)
+    assert repr(result).splitlines()[0].split()[:2] == ["code", "spread"]
+
+
+def test_the_bound_is_that_of_numpy():
+    X = small()
+    ae = variational().fit(X)
+    means, log_variances = oracle(ae, X)
+    draws = np.random.RandomState(1).standard_normal((4, *means.shape))
+    expected = np.zeros(len(X))
+    for draw in draws:
+        output = ae.inverse_transform(means + np.exp(log_variances / 2) * draw)
+        density = -((X - output) ** 2) / (2 * 0.7**2) - np.log(0.7 * np.sqrt(2 * np.pi))
+        expected += density.sum(axis=1) / 4
+    result = posterior(ae, X, noise=0.7, n_draws=4, random_state=1)
+    np.testing.assert_allclose(result.log_likelihood, expected, rtol=1e-6)
+    np.testing.assert_allclose(result.bound, expected - result.divergence.sum(axis=1), rtol=1e-6)
+
+
+def test_the_bound_is_below_the_likelihood_of_bernoulli_rows():
+    X = (np.random.RandomState(0).rand(300, 5) < 0.3).astype(float)
+    X[:, 1:3] = X[:, :1]
+    ae = variational("bce", 1, alpha=1 / 5, max_epochs=100).fit(X)
+    result = posterior(ae, X, n_draws=200, random_state=0)
+    grid = np.linspace(-6, 6, 2001)
+    prior = np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi) * (grid[1] - grid[0])
+    p = ae.inverse_transform(grid[:, None])
+    likelihood = np.exp(X @ np.log(p).T + (1 - X) @ np.log(1 - p).T) @ prior
+    assert (result.bound < np.log(likelihood) + 0.2).all()
+    assert result.bound.mean() < np.log(likelihood).mean()
+    assert result.bound.mean() > np.log(likelihood).mean() - 0.5
+
+
+def test_the_bound_of_the_stated_scale_is_what_training_minimises():
+    X = small()
+    ae = variational(alpha=0.02, max_epochs=1).fit(X)
+    scale, (n_rows, n_features) = ae.module_.scale.item(), X.shape
+    noise = scale * np.sqrt(0.02 * n_features / 2)
+    result = posterior(ae, X, noise=noise, n_draws=3, random_state=0)
+    constant = n_features * np.log(noise * np.sqrt(2 * np.pi))
+    means, log_variances = oracle(ae, X)
+    draws = np.random.RandomState(0).standard_normal((3, *means.shape))
+    outputs = [ae.inverse_transform(means + np.exp(log_variances / 2) * draw) for draw in draws]
+    mse = np.mean([((X - output) ** 2).mean() for output in outputs]) / scale**2
+    objective = mse + 0.02 * result.divergence.sum(axis=1).mean()
+    np.testing.assert_allclose(-result.bound.mean(), objective / 0.02 + constant, rtol=1e-6)
+
+
+def test_collapsed_codes_are_reported_and_not_active():
+    X = small()
+    ae = variational(alpha=3.0, max_epochs=200, lr=1e-2).fit(X)
+    report = latent_report(ae, X)
+    assert report.collapsed.all() and not report.dead.any()
+    assert report.n_active == 0 and (report.divergence < 0.01).all()
+    assert "0 of 3 codes active" in repr(report) and repr(report).endswith("3 collapsed")
+    assert posterior(ae, X).collapsed.all()
+
+
+def test_codes_without_a_distribution_have_no_divergence():
+    X = small()
+    ae = linear(2).fit(X)
+    report = latent_report(ae, X)
+    assert np.isnan(report.divergence).all() and not report.collapsed.any()
+    assert "divergence" not in repr(report)
+    for other in (ae, PCA(2).fit(X)):
+        with pytest.raises(ValueError, match="codes without a distribution.*latent='gaussian'"):
+            posterior(other, X)
+
+
+def test_posterior_in_pipelines_of_other_losses_and_of_float32_rows():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(WINE, columns=load_wine().feature_names)
+    pipe = scaled(variational(max_epochs=3)).set_output(transform="pandas").fit(frame)
+    inner = posterior(pipe[-1], pipe[:-1].transform(frame), random_state=0)
+    for estimator in (pipe, FrozenEstimator(pipe)):
+        result = posterior(estimator, frame, random_state=0)
+        np.testing.assert_array_equal(result.bound, inner.bound)
+    np.testing.assert_allclose(latent_report(pipe, frame).divergence, inner.divergence.mean(axis=0))
+    result = posterior(variational("mae", max_epochs=1).fit(small()), small())
+    assert result.bound is None and result.log_likelihood is None and "bound" not in repr(result)
+    X = small().astype(np.float32)
+    ae = variational(max_epochs=3).fit(X)
+    one, other = (posterior(ae, rows, random_state=0).bound for rows in (X, X.astype(float)))
+    np.testing.assert_allclose(one, other, rtol=1e-4)
+
+
+@pytest.mark.parametrize("params", [{"noise": 0.0}, {"noise": np.inf}, {"n_draws": 0}])
+def test_bad_parameters_of_posterior(params):
+    with pytest.raises(ValueError, match=f"{next(iter(params))}="):
+        posterior(variational(max_epochs=1).fit(small()), small(), **params)
 
 
 # In general

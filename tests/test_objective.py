@@ -8,6 +8,7 @@ from skae import AutoencoderTransformer
 from skae._training.objective import Objective
 from skae.architectures import MLP, Conv, Recurrent
 from skae.losses import encode_with_jacobian, kl_from_standard_normal, mean_loss, sparsity
+from skae.modules import LATENTS
 
 X = torch.from_numpy(np.random.RandomState(0).rand(9, 6))
 WEIGHT = torch.arange(1.0, 10.0, dtype=torch.float64)
@@ -54,7 +55,7 @@ def test_the_contractive_penalty_goes_through_the_sphere():
 
 def test_variational_codes_are_drawn_in_training_only():
     module = MLP((5,)).build(6, 3, latent="gaussian").double()
-    mean, log_variance = module.encoder(X).chunk(2, dim=1)
+    mean, log_variance = LATENTS["gaussian"].split(module.encoder(X))
     divergence = kl_from_standard_normal(mean, log_variance)
     noise = torch.randn(9, 3, dtype=torch.float64, generator=generator())
     drawn = module.decoder(mean + (log_variance / 2).exp() * noise)

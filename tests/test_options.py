@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from skorch.callbacks import (
 
 from skae import AutoencoderTransformer
 from skae.architectures import MLP, Conv, Linear, Recurrent
+from skae.modules import LATENTS
 
 DIGITS = load_digits().data.astype(np.float32)
 
@@ -74,11 +76,74 @@ def test_variational_codes_are_means_and_use_their_divergence():
     codes = ae.transform(DIGITS)
     np.testing.assert_array_equal(codes, ae.transform(DIGITS))
     encoded = ae.module_.encoder(ae.module_.standardize(torch.from_numpy(DIGITS)))
-    mean, log_variance = encoded.detach().numpy().astype(np.float64).T.reshape(2, 3, -1)
+    mean, output = encoded.detach().numpy().astype(np.float64).T.reshape(2, 3, -1)
+    log_variance = bounded(output)
     np.testing.assert_allclose(codes, mean.T, rtol=1e-5, atol=1e-5)
     divergence = (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=0).mean() / 2
     assert divergence > 3  # nats: the codes say something about each row
     assert ae.score(DIGITS) > 0.5
+
+
+def bounded(output):
+    """Log-variances in [-10, 2] of outputs of an encoder."""
+    values = output - 3
+    values = np.where(values > 0, 2 - 2 / (1 + np.abs(values) / 2), values)
+    return np.where(values < -5, -10 + 5 / (1 + np.abs(values + 5) / 5), values)
+
+
+def test_log_variances_are_bounded_smooth_and_increasing():
+    output = torch.linspace(-20, 20, 401, dtype=torch.float64).requires_grad_()
+    mean, log_variance = LATENTS["gaussian"].split(torch.stack([0 * output, output], dim=1))
+    np.testing.assert_allclose(log_variance.detach()[:, 0], bounded(output.detach().numpy()))
+    assert not mean.any()
+    (slope,) = torch.autograd.grad(log_variance.sum(), output)
+    assert (slope > 0.05).all() and (slope <= 1).all()
+    assert slope.diff().abs().max() < 0.11  # no kink
+    far = torch.tensor([[0.0, -1e30], [0.0, 1e30], [0.0, -1e6], [0.0, 1e6]])
+    ends = LATENTS["gaussian"].split(far)[1][:, 0]
+    torch.testing.assert_close(ends, torch.tensor([-10.0, 2.0, -10.0, 2.0]), atol=1e-4, rtol=0)
+
+
+def test_variational_codes_of_raw_heavy_tailed_columns():
+    X = np.random.RandomState(3).lognormal(0, 2, (5000, 42))
+    ae, plain = (
+        AutoencoderTransformer(8, random_state=0, **params).fit(X[:3300])
+        for params in ({"latent": "gaussian"}, {"architecture": MLP()})
+    )
+    assert np.isfinite(ae.loss_curve_).all()
+    assert ae.score(X[:3300]) > plain.score(X[:3300]) - 0.1
+    assert ae.score(X[3300:]) > plain.score(X[3300:]) - 0.1
+
+
+def test_fit_warns_once_of_collapsed_codes():
+    params = {"latent": "gaussian", "alpha": 1.0, "random_state": 0}
+    message = (
+        "Of n_components=3, codes 0, 1 and 2 are collapsed: .*"
+        r"smaller alpha \(alpha=1\), a longer alpha_warmup \(alpha_warmup=0\)"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        AutoencoderTransformer(3, **params).fit(DIGITS)
+    assert len(caught) == 1
+    with pytest.warns(UserWarning) as caught:
+        AutoencoderTransformer(3, max_epochs=12, tol=1e-6, **params).fit(DIGITS)
+    assert [w.category.__name__ for w in caught] == ["UserWarning", "ConvergenceWarning"]
+
+
+@pytest.mark.parametrize(
+    "params", [{"alpha": 1e-3}, {"alpha": 1.0, "max_epochs": 1, "tol": None}], ids=["used", "short"]
+)
+def test_fit_does_not_warn_of_codes_in_use_nor_after_an_epoch(params):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AutoencoderTransformer(3, latent="gaussian", random_state=0, **params).fit(DIGITS)
+
+
+def test_codes_beyond_the_rank_of_the_rows_may_collapse():
+    X = np.random.RandomState(0).randn(500, 1) @ np.ones((1, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ae = AutoencoderTransformer(3, latent="gaussian", alpha=0.03, random_state=0).fit(X)
+    assert ae.score(X) > 0.8
 
 
 def test_a_larger_alpha_presses_variational_codes_towards_the_prior():

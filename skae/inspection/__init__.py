@@ -13,6 +13,7 @@ from skae.inspection.bottleneck import bottleneck_curve
 from skae.inspection.label_efficiency import label_efficiency_curve
 from skae.inspection.latent_codes import latent_report
 from skae.inspection.pca_comparison import compare_with_pca
+from skae.inspection.posterior_codes import posterior
 from skae.inspection.reconstruction import reconstruction_error
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "compare_with_pca",
     "label_efficiency_curve",
     "latent_report",
+    "posterior",
     "reconstruction_error",
 ]

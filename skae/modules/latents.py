@@ -14,8 +14,12 @@ from skae.penalties import kl_from_standard_normal
 #: Range of the log-variances of codes: standard deviations from 0.007 to 2.7.
 LOG_VARIANCE_LIMITS = -10.0, 2.0
 
-#: Range in which log-variances are the output of the encoder, unchanged.
+#: Range in which log-variances are the output of the encoder plus a constant.
 LOG_VARIANCE_IDENTITY = -5.0, 0.0
+
+#: That constant, about the log-variance at the start of training. The noise is then smaller than
+#: the codes of most rows even where a few outliers are the largest, and no code starts collapsed.
+LOG_VARIANCE_START = -3.0
 
 
 class Latent:
@@ -173,14 +177,15 @@ class Gaussian(Latent):
         )
 
 
-def bound_log_variance(values):
-    """Return log-variances within their limits, by a smooth and increasing function.
+def bound_log_variance(output):
+    """Return log-variances within their limits, a smooth and increasing function of the output.
 
-    It is the identity in the range that codes with information use, and approaches the limits
+    It adds a constant in the range that codes with information use, and approaches the limits
     beyond. Its slope falls with the square of the distance, so that training can return from far
     outside, where a saturated tanh has no gradient left.
     """
     (low, high), (lower, upper) = LOG_VARIANCE_LIMITS, LOG_VARIANCE_IDENTITY
+    values = output + LOG_VARIANCE_START
     above, below = F.relu(values - upper), F.relu(lower - values)
     bounded = values.clamp(lower, upper)
     return bounded + above / (1 + above / (high - upper)) - below / (1 + below / (lower - low))

@@ -9,8 +9,9 @@ from skae.plotting.base import COLORS, make_axes
 class LatentReportDisplay:
     """Decrease of R² when a latent code is fixed at its mean, as a fraction of R², for each code.
 
-    Dead codes (constant over all samples) are marked with a cross. Saturated codes (mostly at the
-    minimum or maximum of their range) are hatched. The fractions need not sum to 1, since codes may
+    Dead codes (constant over all samples) are marked with a cross, collapsed codes (variational
+    codes without information) with a triangle. Saturated codes (mostly at the minimum or maximum of
+    their range) are hatched. The fractions need not sum to 1, since codes may
     be redundant or interact.
 
     Use :meth:`from_estimator` to create a Display, or pass the result of
@@ -86,6 +87,10 @@ class LatentReportDisplay:
         dead = np.flatnonzero(report.dead)
         (markers,) = ax.plot(dead, np.zeros(len(dead)), "X", ms=9, color=COLORS[2], clip_on=False)
         markers.set_label("dead")
+        collapsed = np.flatnonzero(report.collapsed & ~report.dead)
+        heights = np.zeros(len(collapsed))
+        (triangles,) = ax.plot(collapsed, heights, "v", ms=9, color=COLORS[2], clip_on=False)
+        triangles.set_label("collapsed")
         ax.set(
             xlabel="code",
             ylabel="share of R² lost without it",
@@ -94,7 +99,7 @@ class LatentReportDisplay:
         )
         ax.xaxis.get_major_locator().set_params(integer=True)
         handles = [self.bars_[code] for code in np.flatnonzero(report.saturated)[:1]]
-        handles += [markers] * bool(len(dead))
+        handles += [markers] * bool(len(dead)) + [triangles] * bool(len(collapsed))
         if handles:
             ax.legend(handles=handles)
         return self
