@@ -558,7 +558,7 @@ def test_the_bound_is_below_the_likelihood_of_bernoulli_rows():
 def test_the_bound_of_the_stated_scale_is_what_training_minimises():
     X = small()
     ae = variational(alpha=0.02, max_epochs=1).fit(X)
-    scale, (n_rows, n_features) = ae.module_.scale.item(), X.shape
+    scale, n_features = ae.module_.scale.item(), X.shape[1]
     noise = scale * np.sqrt(0.02 * n_features / 2)
     result = posterior(ae, X, noise=noise, n_draws=3, random_state=0)
     constant = n_features * np.log(noise * np.sqrt(2 * np.pi))
@@ -587,7 +587,7 @@ def test_codes_without_a_distribution_have_no_divergence():
     assert np.isnan(report.divergence).all() and not report.collapsed.any()
     assert "divergence" not in repr(report)
     for other in (ae, PCA(2).fit(X)):
-        with pytest.raises(ValueError, match="codes without a distribution.*latent='gaussian'"):
+        with pytest.raises(ValueError, match=r"codes without a distribution.*latent='gaussian'"):
             posterior(other, X)
 
 

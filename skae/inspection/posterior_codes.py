@@ -77,7 +77,8 @@ def posterior(ae, X, *, noise=1.0, n_draws=10, random_state=None):
         For ``loss="mse"``: standard deviation of the likelihood of each column, in the units of
         the autoencoder's input; larger weighs the squared error less. Training minimises minus
         the bound for ``scale * sqrt(alpha * n_features / 2)``, where ``scale`` is the unit of the
-        network, ``module_.scale``. It has no effect for ``loss="bce"``.
+        network, ``module_.scale``. It has no effect for ``loss="bce"``, where training minimises
+        minus the bound for ``alpha = 1 / n_features``.
     n_draws : int, default=10
         Number of draws of the codes of each sample, at least 1. More makes the bound more precise.
     random_state : int, RandomState instance or None, default=None

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from skae.corruptions import add_noise, nested_dropout
 from skae.penalties import kl_from_standard_normal
 
-
 #: Range of the log-variances of codes: standard deviations from 0.007 to 2.7.
 LOG_VARIANCE_LIMITS = -10.0, 2.0
 
