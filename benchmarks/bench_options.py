@@ -18,6 +18,7 @@ from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from skae import AutoencoderTransformer
 from skae.architectures import MLP, Conv, Linear, Recurrent
 from skae.datasets import fetch_cifar10, fetch_mnist
+from skae.inspection import latent_report
 from skae.losses import encode_with_jacobian
 from skae.modules import ACTIVATIONS
 
@@ -266,9 +267,7 @@ def variational():
         ae = AutoencoderTransformer(
             8, latent="gaussian", alpha=alpha, alpha_warmup=warmup, random_state=0
         ).fit(X)
-        rows = ae.module_.standardize(ae.module_.shift.new_tensor(X_test))
-        mean, log_variance = ae.module_.encoder(rows).detach().numpy().T.reshape(2, 8, -1)
-        kl = (mean**2 + np.exp(log_variance) - 1 - log_variance).mean(axis=1) / 2
+        kl = latent_report(ae, X_test).divergence
         label = f"{alpha:g}" + (f" after {warmup} epochs" if warmup else "")
         print(f"{label:<20}  {kl.sum():<9.2f}  {(kl > 0.1).sum():<12}  {ae.score(X_test):.3f}")
 
