@@ -184,3 +184,11 @@ def test_every_kind_of_network_trains_on_a_gpu_without_waiting(name, precision):
             net.train_step(batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("name", ["cpu", "auto"])
+def test_devices_that_are_always_there(name):
+    expected = "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
+    if not torch.backends.mps.is_available():
+        assert resolve_device(name, np.dtype("float32")).type == expected
+    assert resolve_device(name, np.dtype("float64")).type == "cpu"

@@ -6,8 +6,6 @@ from sklearn.frozen import FrozenEstimator
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
 from skae.architectures import MLP, Conv
-from skae.modules import LATENTS
-from skae.modules.latents import Latent
 
 IMAGES = np.random.RandomState(0).rand(40, 1, 4, 4)
 ROWS = IMAGES.reshape(40, 16)
@@ -58,47 +56,3 @@ def test_a_classifier_uses_its_fitted_encoder(strategy):
         np.testing.assert_array_equal(
             clf.set_params(encoder=encoder).predict_proba(IMAGES), expected
         )
-
-
-# Kinds of latent codes
-
-
-@pytest.mark.parametrize("name", LATENTS)
-def test_every_kind_gives_codes_and_the_input_of_the_decoder(name):
-    import torch
-
-    latent, generator = LATENTS[name], torch.Generator().manual_seed(0)
-    output = torch.randn(50, latent.n_encoded(4), dtype=torch.float64, generator=generator)
-    encoded = latent.split(output)
-    codes = latent.codes(encoded, training=True)
-    drawn = latent.sample(codes, encoded, generator)
-    assert codes.shape == drawn.shape == (50, 4)
-    assert latent.is_random == (not torch.equal(codes, drawn))
-    if latent.geometry == "sphere":
-        torch.testing.assert_close(codes.norm(dim=1), torch.ones(50, dtype=torch.float64))
-    if latent.has_prior:
-        mean, log_variance = output[:, :4].numpy(), output[:, 4:].numpy()
-        expected = (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1) / 2
-        np.testing.assert_allclose(latent.penalty(encoded), expected)
-        draws = torch.stack([latent.sample(codes, encoded, generator) for _ in range(4000)])
-        np.testing.assert_allclose(draws.std(dim=0), np.exp(log_variance / 2), rtol=0.1)
-    else:
-        assert latent.penalty(encoded) is None
-
-
-def test_an_unknown_kind_is_refused_by_onnx(monkeypatch):
-    pytest.importorskip("skl2onnx", reason="needs the extra onnx")
-    from skl2onnx import to_onnx
-
-    import skae.onnx
-
-    class Doubled(Latent):
-        def codes(self, encoded, training):
-            return 2 * encoded
-
-    monkeypatch.setitem(LATENTS, "doubled", Doubled())
-    ae = AutoencoderTransformer(2, architecture=MLP((8,)), **SHORT).fit(ROWS)
-    ae.module_.latent = "doubled"
-    skae.onnx.register()
-    with pytest.raises(NotImplementedError, match="Doubled codes have no conversion to ONNX"):
-        to_onnx(ae, ROWS[:1])

@@ -1,7 +1,7 @@
 """Several threads at once: what each gets is what it would get alone."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Thread
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skae import AutoencoderTransformer, PretrainedEncoderClassifier
+from skae._training.threads import limit_threads
 from skae.architectures import MLP, Conv
 
 X = np.random.RandomState(0).normal(size=(300, 16))
@@ -87,3 +88,17 @@ def test_streams_in_threads_equal_streams_in_sequence():
     found = together(2, lambda number: learn(clone(streams[number])))
     for one, other in zip(found, map(learn, streams)):
         np.testing.assert_array_equal(one, other)
+
+
+def test_small_steps_run_in_one_thread_of_the_caller_only():
+    before = torch.get_num_threads()
+    seen = []
+    with limit_threads(1000, 64):
+        inside = torch.get_num_threads()
+        thread = Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    assert inside == 1
+    assert [torch.get_num_threads(), *seen] == [before, before]
+    with limit_threads(10**6, 64):
+        assert torch.get_num_threads() == before
