@@ -11,6 +11,7 @@ the same size that was trained on clean images only.
 # %%
 # ``corruption_level`` is the standard deviation of the noise, in standard deviations of X, or the
 # probability for a pixel to drop out. New damage is drawn for each batch, none outside training.
+# The network is ``MLP()``, whose first layer has a weight for each pixel.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,17 +20,18 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from skae import AutoencoderTransformer
+from skae.architectures import MLP
 from skae.plotting import ComponentsDisplay, ReconstructionDisplay
 
 X, X_test, y, y_test, image_shape = load_grey()
 pca = PCA(32, random_state=0).fit(X)
-plain = AutoencoderTransformer(32, random_state=0).fit(X)
+plain = AutoencoderTransformer(32, architecture=MLP(), random_state=0).fit(X)
 denoising = {
     "gaussian": AutoencoderTransformer(
-        32, corruption="gaussian", corruption_level=1.0, random_state=0
+        32, architecture=MLP(), corruption="gaussian", corruption_level=1.0, random_state=0
     ).fit(X),
     "dropout": AutoencoderTransformer(
-        32, corruption="masking", corruption_level=0.5, random_state=0
+        32, architecture=MLP(), corruption="masking", corruption_level=0.5, random_state=0
     ).fit(X),
 }
 
