@@ -946,7 +946,8 @@ class AutoencoderTransformer(
         sizes = self.n_features_in_, self.n_components_
         build = partial(build_module, architecture, *sizes, self._latent, self._n_axes)
         lists = [value for value in vars(architecture).values() if np.ndim(value) == 1]
-        return restore_module(build, weights, n_layers=max(map(len, lists), default=0))
+        n_layers = max([*map(len, lists), getattr(architecture, "num_layers", 0)])
+        return restore_module(build, weights, n_layers=n_layers)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -308,6 +308,13 @@ class Conv(Architecture):
     weight_init : str or float, default="auto"
         Initial weights, as in :class:`MLP`; "auto" is LeCun normal (LeCun et al., 1998), except
         for "sigmoid".
+    norm : {None, "batch", "layer"}, default=None
+        Normalisation between each hidden layer and its activation: of each channel over the rows
+        of a batch and all positions, or of each row over its channels and positions. Deep networks
+        train faster with it.
+    dropout : float in [0, 1), default=0.0
+        Probability of an element of a hidden map to be set to 0 in a training step. Larger
+        regularises more.
 
     See Also
     --------
@@ -350,6 +357,8 @@ class Conv(Architecture):
         "padding": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "pool": [COUNT],
         "activation": [str],
+        "norm": [str, None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
         **LAST_ACTIVATIONS,
         **WEIGHT_INIT,
     }
@@ -366,6 +375,8 @@ class Conv(Architecture):
         latent_activation="identity",
         output_activation=None,
         weight_init="auto",
+        norm=None,
+        dropout=0.0,
     ):
         self.input_shape = input_shape
         self.channels = channels
@@ -377,6 +388,8 @@ class Conv(Architecture):
         self.latent_activation = latent_activation
         self.output_activation = output_activation
         self.weight_init = weight_init
+        self.norm = norm
+        self.dropout = dropout
 
     def build(self, n_features, n_components, latent="euclidean"):
         """Build the network.
@@ -422,8 +435,9 @@ class Conv(Architecture):
 class Recurrent(Architecture):
     """Recurrent autoencoder of sequences: recurrent networks as encoder and decoder.
 
-    Rows of X are flattened sequences of (steps, features). The decoder has the same codes as
-    input at each step.
+    Rows of X are flattened sequences of (steps, features). The codes are a linear function of the
+    encoder's last state and of the mean of its states. The decoder starts from a state that it
+    computes from the codes, and at each step is shown the codes and the time.
 
     Parameters
     ----------
@@ -444,7 +458,15 @@ class Recurrent(Architecture):
         have this value are not read by the encoder. The decoder learns to reconstruct them, so
         that the length is part of the codes.
     weight_init : str or float, default="auto"
-        Initial weights, as in :class:`MLP`; "auto" is torch's default.
+        Initial weights, as in :class:`MLP`. For recurrent layers, "auto" is orthogonal from state
+        to state and Xavier's uniform from inputs to states. The forget gates of an LSTM start open,
+        with a bias of 1 (Jozefowicz et al., 2015).
+    num_layers : int, default=1
+        Recurrent layers of encoder and decoder, each of which reads the states of the one before.
+        More fit more and take longer.
+    bidirectional : bool, default=False
+        Whether the encoder also reads each sequence from its end to its start, with weights of its
+        own.
 
     See Also
     --------
@@ -452,6 +474,9 @@ class Recurrent(Architecture):
 
     References
     ----------
+    Jozefowicz, Zaremba & Sutskever (2015), "An empirical exploration of recurrent network
+    architectures", *ICML*.
+
     Srivastava, Mansimov & Salakhutdinov (2015), "Unsupervised learning of video
     representations using LSTMs", *ICML*.
 
@@ -473,6 +498,8 @@ class Recurrent(Architecture):
         "hidden_size": [COUNT],
         "cell": [str],
         "padding_value": [Real, None],
+        "num_layers": [COUNT],
+        "bidirectional": ["boolean"],
         **LAST_ACTIVATIONS,
         **WEIGHT_INIT,
     }
@@ -486,6 +513,8 @@ class Recurrent(Architecture):
         output_activation=None,
         padding_value=None,
         weight_init="auto",
+        num_layers=1,
+        bidirectional=False,
     ):
         self.input_shape = input_shape
         self.hidden_size = hidden_size
@@ -494,6 +523,8 @@ class Recurrent(Architecture):
         self.output_activation = output_activation
         self.padding_value = padding_value
         self.weight_init = weight_init
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
 
     def build(self, n_features, n_components, latent="euclidean"):
         """Build the network.

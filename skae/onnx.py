@@ -6,6 +6,8 @@ that are skae's. Networks are written layer by layer, by a table at the end.
 Shapes are those of :mod:`skae.modules`; ``X`` and ``codes`` are names of values in the graph here.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -267,13 +269,24 @@ def _linear(graph, layer, X):
 
 
 def _batch_norm(graph, layer, X):
-    slope = layer.weight.double() / (layer.running_var.double() + layer.eps).sqrt()
-    X = graph.add("Mul", graph.add("Sub", X, layer.running_mean), slope)
-    return graph.add("Add", X, layer.bias)
+    variance = layer.running_var.double() + layer.eps
+    weights = layer.weight, layer.bias, layer.running_mean, variance
+    return graph.add("BatchNormalization", X, *weights, epsilon=0.0)
 
 
 def _layer_norm(graph, layer, X):
     return graph.add("LayerNormalization", X, layer.weight, layer.bias, epsilon=layer.eps)
+
+
+def _group_norm(graph, layer, X):
+    """Normalise each row over its channels and positions, which are one axis meanwhile."""
+    shape = graph.add("Shape", X)
+    X = graph.add("Reshape", X, np.array([0, layer.num_channels, -1]))
+    X = graph.add("Sub", X, graph.add("ReduceMean", X, np.array([1, 2])))
+    variance = graph.add("ReduceMean", graph.add("Mul", X, X), np.array([1, 2]))
+    X = graph.add("Div", X, graph.add("Sqrt", graph.add("Add", variance, layer.eps)))
+    X = graph.add("Mul", X, layer.weight.unsqueeze(1))
+    return graph.add("Reshape", graph.add("Add", X, layer.bias.unsqueeze(1)), shape)
 
 
 def _gelu(graph, layer, X):
@@ -302,8 +315,11 @@ def _max_pool(graph, layer, X, n_axes):
     return graph.add("MaxPool", X, kernel_shape=sizes, strides=sizes)
 
 
-def _recur(graph, cell, steps, *lengths, output):
-    """Pass (steps, batch, features) through a cell; output 0 is each state, 1 the last."""
+def _recur(graph, cell, steps, lengths=None, starts=(), backward=False):
+    """Pass (steps, batch, features) through a cell; return its state at each step.
+
+    Initial states need ``lengths``: skl2onnx cannot sort nodes that leave an input out.
+    """
     is_lstm = isinstance(cell, nn.LSTM)
     # torch's gates are input, forget, cell, output; and reset, update, new.
     order = [0, 3, 1, 2] if is_lstm else [1, 0, 2]
@@ -317,10 +333,17 @@ def _recur(graph, cell, steps, *lengths, output):
     attributes = {"hidden_size": cell.hidden_size}
     if not is_lstm:
         attributes["linear_before_reset"] = 1
+    if backward:
+        attributes["direction"] = "reverse"
     weights = W[np.newaxis], R[np.newaxis], bias[np.newaxis]
-    return graph.add(
-        "LSTM" if is_lstm else "GRU", steps, *weights, *lengths, output=output, **attributes
-    )
+    starts = [
+        graph.cast(graph.add("Unsqueeze", start, np.array([0])), TensorProto.FLOAT)
+        for start in starts
+    ]
+    kind = "LSTM" if is_lstm else "GRU"
+    more = [] if lengths is None else [lengths, *starts]
+    states = graph.add(kind, steps, *weights, *more, **attributes)
+    return graph.add("Squeeze", states, np.array([1]))
 
 
 def _clip(graph, X, low, high):
@@ -354,29 +377,66 @@ def _back_projection(graph, layer, T):
     return graph.add("Add", graph.add("Mul", rows, layer.slope), layer.offset)
 
 
-def _last_state(graph, layer, X):
+def _summary(graph, layer, X):
     """Read (batch, steps, features) up to the padding."""
-    lengths = []
+    n_steps, lengths = len(layer.shift), None
     if layer.padding_value is not None:
         padding = (layer.padding_value - layer.shift) / layer.scale
         distance = graph.add("Abs", graph.add("Sub", X, padding))
         observed = graph.add("Greater", distance, 1e-5 + 1e-5 * padding.abs())
         observed = graph.add("ReduceMax", graph.cast(observed), np.array([2]), keepdims=0)
-        numbers = np.arange(1.0, len(padding) + 1)
-        last = graph.add(
-            "ReduceMax", graph.add("Mul", observed, numbers), np.array([1]), keepdims=0
+        numbers = np.arange(1.0, n_steps + 1)
+        count = graph.add(
+            "ReduceMax", graph.add("Mul", observed, numbers), np.array([1]), keepdims=1
         )
-        lengths = [graph.cast(graph.add("Max", last, 1.0), TensorProto.INT32)]
-    steps = graph.add("Transpose", X, perm=[1, 0, 2])
-    state = _recur(graph, layer.cell, steps, *lengths, output=1)
-    return graph.add("Squeeze", state, np.array([0]))
+        count = graph.add("Max", count, 1.0)
+        lengths = graph.add("Squeeze", count, np.array([1]))
+        lengths = graph.cast(lengths, TensorProto.INT32)
+    states = graph.add("Transpose", X, perm=[1, 0, 2])
+    for i, cell in enumerate(layer.reader.forwards):
+        directions = [_recur(graph, cell, states, lengths)]
+        if layer.reader.backwards:
+            directions.append(_recur(graph, layer.reader.backwards[i], states, lengths, (), True))
+        states = graph.add("Concat", *directions, axis=2)
+    if lengths is not None:  # onnxruntime's states are 0 after the last step
+        mean = graph.add("ReduceSum", states, np.array([0]), keepdims=0)
+        mean = graph.add("Div", mean, count)
+        number = graph.add("Unsqueeze", graph.add("Sub", count, 1.0), np.array([0]))
+        is_last = graph.add("Equal", number, np.arange(float(n_steps))[:, np.newaxis, np.newaxis])
+        last = graph.add("Mul", directions[0], graph.cast(is_last))
+        ends = [graph.add("ReduceSum", last, np.array([0]), keepdims=0)]
+    else:
+        mean = graph.add("ReduceMean", states, np.array([0]), keepdims=0)
+        ends = [_take_step(graph, directions[0], n_steps - 1)]
+    ends += [_take_step(graph, backward, 0) for backward in directions[1:]]
+    return graph.add("Concat", mean, *ends, axis=1)
+
+
+def _take_step(graph, states, number):
+    step = graph.add("Gather", states, np.array([number]), axis=0)
+    return graph.add("Squeeze", step, np.array([0]))
 
 
 def _unroll(graph, layer, codes):
-    """Show the codes at each step."""
-    steps = graph.add("Unsqueeze", codes, np.array([0]))
-    steps = graph.add("Expand", steps, np.array([layer.steps, 1, 1]))
-    states = graph.add("Squeeze", _recur(graph, layer.cell, steps, output=0), np.array([1]))
+    """Show codes and time at each step, from a state that depends on the codes."""
+    n_cells = len(layer.cells)
+    starts = graph.add("Tanh", _linear(graph, layer.start, codes))
+    ends = np.arange(0, len(layer.start.bias) + 1, layer.cells[0].hidden_size)[:, np.newaxis]
+    starts = [
+        graph.add("Slice", starts, start, end, np.array([1])) for start, end in pairwise(ends)
+    ]
+    n_rows = graph.add("Gather", graph.add("Shape", codes), np.array([0]))
+    time = layer.time.unsqueeze(1)
+    shape = graph.add("Concat", np.array([layer.steps]), n_rows, np.array([1]), axis=0)
+    states = graph.add(
+        "Concat",
+        graph.add("Expand", graph.add("Unsqueeze", codes, np.array([0])), shape),
+        graph.add("Expand", time, shape),
+        axis=2,
+    )
+    lengths = graph.add("Expand", np.array([layer.steps], dtype=np.int32), n_rows)
+    for i, cell in enumerate(layer.cells):
+        states = _recur(graph, cell, states, lengths, starts[i::n_cells])
     return graph.add("Transpose", states, perm=[1, 0, 2])
 
 
@@ -386,6 +446,7 @@ LAYERS = {
     modules.Transposed: _linear,
     modules.BatchNorm: _batch_norm,
     nn.LayerNorm: _layer_norm,
+    nn.GroupNorm: _group_norm,
     nn.Dropout: lambda graph, layer, X: X,
     nn.ReLU: lambda graph, layer, X: graph.add("Relu", X),
     nn.LeakyReLU: lambda graph, layer, X: graph.add("LeakyRelu", X, alpha=layer.negative_slope),
@@ -411,6 +472,6 @@ LAYERS = {
     modules.BackProjection: _back_projection,
     modules.ResidualEncoder: _residual_encoder,
     modules.ResidualDecoder: _residual_decoder,
-    modules.LastState: _last_state,
+    modules.Summary: _summary,
     modules.Unrolled: _unroll,
 }

@@ -7,10 +7,13 @@ import numpy as np
 import torch
 
 from skae._training.tensors import TORCH_DTYPES, as_tensor
-from skae.modules import CONVOLUTIONS, ConvAutoencoder, RecurrentAutoencoder, list_layers
+from skae.modules import CELLS, CONVOLUTIONS, ConvAutoencoder, RecurrentAutoencoder, list_layers
 
 #: Largest number of elements that a network from a file may need for a row: 268 MB in float64.
 MAX_ACTIVATIONS = 2**25
+
+#: Classes of recurrent layers.
+CELL_TYPES = tuple(CELLS.values())
 
 #: Smallest number of elements that a step of a recurrent layer allocates.
 STEP_NUMBERS = 512
@@ -115,8 +118,9 @@ def check_activations(module, layers):
     """
     n_numbers = sum(math.prod(layer.shape) for layer in layers)
     if isinstance(module, RecurrentAutoencoder):
-        last = module.encoder[1]
-        n_numbers = len(last.shift) * max(last.cell.hidden_size, STEP_NUMBERS)
+        cells = [cell for cell in module.encoder.modules() if isinstance(cell, CELL_TYPES)]
+        n_states = sum(max(cell.hidden_size, STEP_NUMBERS) for cell in cells)
+        n_numbers = len(module.encoder[1].shift) * n_states
     elif isinstance(module, ConvAutoencoder):
         kernels = [layer.weight for layer in module.modules() if isinstance(layer, CONVOLUTIONS)]
         products = [layer.n_products for layer in layers if "Conv" in layer.name]

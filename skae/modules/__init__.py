@@ -18,7 +18,7 @@ from skae.modules.layers import (
 )
 from skae.modules.linear import LinearAutoencoder
 from skae.modules.mlp import Level, MLPAutoencoder
-from skae.modules.recurrent import LastState, RecurrentAutoencoder, Unrolled
+from skae.modules.recurrent import RecurrentAutoencoder, Summary, Unrolled
 from skae.modules.residual import (
     BackProjection,
     Projection,

@@ -1,14 +1,19 @@
 """Convolutional autoencoder of images and signals."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 from torch import nn
 
+from skae._names import resolve_name
 from skae.modules.base import Autoencoder
 from skae.modules.initialization import initialize
 from skae.modules.latents import LATENTS
-from skae.modules.layers import activation_layers
+from skae.modules.layers import BatchNorm, activation_layers
+
+#: Normalisation of the channels of maps by name, as functions of their number.
+CHANNEL_NORMS = {"batch": BatchNorm, "layer": partial(nn.GroupNorm, 1)}
 
 
 class ConvAutoencoder(Autoencoder):
@@ -22,7 +27,8 @@ class ConvAutoencoder(Autoencoder):
     codes      (batch, n_components)                    the map, or the output of a dense layer
     =========  =======================================  =================================
 
-    Each convolution is followed by its activation and max-pooling. In the decoder, a transposed
+    Each convolution is followed by its activation and max-pooling, with norm before and dropout
+    after them. In the decoder, a transposed
     convolution with the same kernel reverses stride and pooling together. If the map has as many
     elements as there are codes, they are the codes, and the network is fully convolutional.
     Otherwise a dense layer maps the map to the codes, and another one maps them back.
@@ -53,6 +59,12 @@ class ConvAutoencoder(Autoencoder):
         As in :class:`MLPAutoencoder`.
     latent : str, default="euclidean"
         Kind of latent codes, a key of :data:`skae.modules.LATENTS`.
+    norm : {None, "batch", "layer"}, default=None
+        Normalisation between each hidden layer and its activation: of each channel over the rows
+        of a batch and all positions, or of each row over its channels and positions, with a slope
+        and an offset per channel.
+    dropout : float in [0, 1), default=0.0
+        Probability of an element of a hidden map to be set to 0 in a training step.
 
     Raises
     ------
@@ -84,6 +96,8 @@ class ConvAutoencoder(Autoencoder):
         output_activation=None,
         weight_init="auto",
         latent="euclidean",
+        norm=None,
+        dropout=0.0,
     ):
         if padding == "auto":
             padding = (kernel_size - 1) // 2
@@ -97,26 +111,36 @@ class ConvAutoencoder(Autoencoder):
         map_shape = (channels[-1], *(size for size, _, _ in layers[-1]))
         is_code = math.prod(map_shape) == n_components
 
+        def hidden(width, *pools):
+            """Return what follows a hidden layer with so many channels."""
+            norms = [] if norm is None else [resolve_name("norm", norm, CHANNEL_NORMS)(width)]
+            drops = [nn.Dropout(dropout)] if dropout else []
+            return [*norms, *activation_layers(activation), *pools, *drops]
+
+        pools = [max_pool(pool)] if pool > 1 else []
         down, up = [nn.Unflatten(1, tuple(input_shape))], []
         for i, (before, after) in enumerate(pairwise((input_shape[0], *channels))):
             is_last = i == len(channels) - 1
             width = LATENTS[latent].n_encoded(after) if is_last and is_code else after
-            name = latent_activation if is_last and is_code else activation
-            down += [conv(before, width, kernel_size, stride, padding), *activation_layers(name)]
-            if pool > 1:
-                down.append(max_pool(pool))
+            down.append(conv(before, width, kernel_size, stride, padding))
+            if is_last and is_code:
+                down += [*activation_layers(latent_activation), *pools]
+            else:
+                down += hidden(width, *pools)
             _, undo, extra = zip(*layers[i])
-            name = (output_activation or "identity") if i == 0 else activation
             mirror = unconv(after, before, kernel_size, stride * pool, undo, extra)
-            up = [mirror, *activation_layers(name), *up]
+            ends = activation_layers(output_activation or "identity")
+            up = [mirror, *(ends if i == 0 else hidden(before)), *up]
         down.append(nn.Flatten())
         up.append(nn.Flatten())
-        up.insert(0, nn.Unflatten(1, map_shape))
         if not is_code:
             n_map = math.prod(map_shape)
             down += [nn.Linear(n_map, LATENTS[latent].n_encoded(n_components))]
             down += activation_layers(latent_activation)
-            up = [nn.Linear(n_components, n_map), *activation_layers(activation), *up]
+            up = [*hidden(channels[-1]), *up]
+        up.insert(0, nn.Unflatten(1, map_shape))
+        if not is_code:
+            up.insert(0, nn.Linear(n_components, n_map))
         n_features = math.prod(input_shape)
         super().__init__(nn.Sequential(*down), nn.Sequential(*up), n_features, latent)
         initialize(self, weight_init, activation)

@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import torch
 from torch import nn
 
 from skae._names import resolve_name
@@ -25,17 +26,42 @@ def initialize(module, weight_init, activation):
     """Draw the initial weights of every layer that has a weight matrix, in place."""
     if isinstance(weight_init, str) and weight_init != "auto":
         draw = resolve_name("weight_init", weight_init, WEIGHT_INITS)
+    elif not isinstance(weight_init, str):
+        draw = partial(nn.init.normal_, std=float(weight_init))
     for layer in module.modules():
         if not isinstance(layer, (nn.Linear, Transposed, *CONVOLUTIONS, *CELLS.values())):
             continue
+        if isinstance(layer, tuple(CELLS.values())):
+            _initialize_cell(layer, None if weight_init == "auto" else draw)
+            continue
         if weight_init == "auto":
             draw = _auto_init(layer, activation)
-        elif not isinstance(weight_init, str):
-            draw = partial(nn.init.normal_, std=float(weight_init))
         if draw is None:
             continue
         for name, weight in layer.named_parameters():
             nn.init.zeros_(weight) if "bias" in name else draw(weight)
+
+
+def _initialize_cell(cell, draw):
+    """Draw the weights of a recurrent layer.
+
+    If ``draw`` is None, the matrices of each gate are orthogonal from state to state, so that
+    signals keep their size over many steps, and Xavier's uniform from inputs to states. The
+    forget gates of an LSTM start open, with a bias of 1: what is in its memory lasts for more
+    than a few steps (Jozefowicz et al., 2015). Other biases start at 0.
+    """
+    with torch.no_grad():
+        for name, weight in cell.named_parameters():
+            if "bias" in name:
+                weight.zero_()
+                if isinstance(cell, nn.LSTM) and "bias_ih" in name:  # input, forget, cell, output
+                    weight[cell.hidden_size : 2 * cell.hidden_size] = 1
+            elif draw is not None:
+                draw(weight)
+            else:
+                draw_gate = nn.init.orthogonal_ if "weight_hh" in name else nn.init.xavier_uniform_
+                for gate in weight.split(cell.hidden_size):
+                    draw_gate(gate)
 
 
 def _auto_init(layer, activation):

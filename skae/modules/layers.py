@@ -59,12 +59,13 @@ class BatchNorm(nn.Module):
 
     In training, each column is scaled to mean 0 and variance 1 over the batch, where a row of
     weight 2 counts as two rows. In evaluation, and for a single row, running averages replace
-    mean and variance of the batch. A learned slope and offset follow.
+    mean and variance of the batch. A learned slope and offset follow. Of maps, with the shape
+    (batch, channels, ...), each channel is scaled so, over the batch and all positions.
 
     Parameters
     ----------
     width : int
-        Number of columns.
+        Number of columns or channels.
     momentum : float in (0, 1], default=0.1
         Weight of each batch in the running averages: larger adapts faster.
     eps : float, default=1e-5
@@ -102,16 +103,24 @@ class BatchNorm(nn.Module):
     def forward(self, inputs):
         """Normalise a batch, in the precision of the weights."""
         inputs = inputs.to(self.weight.dtype)
+        shape = (-1, *(1,) * (inputs.ndim - 2))  # of what belongs to the columns or channels
         if not self.training or len(inputs) < 2:  # one row has no variance
             mean, variance = self.running_mean, self.running_var
         else:
             share = inputs.new_ones(len(inputs)) if self.row_weight is None else self.row_weight
-            share = (share / share.sum()).unsqueeze(1)
-            mean = (share * inputs).sum(dim=0)  # not a matrix product, which bf16 would round
-            variance = (share * (inputs - mean) ** 2).sum(dim=0)
+            share = (share / (share.sum() * inputs[0, 0].numel())).view(-1, 1, *shape[1:])
+            axes = [axis for axis in range(inputs.ndim) if axis != 1]
+            mean = (share * inputs).sum(dim=axes)  # not a matrix product, which bf16 would round
+            variance = (share * (inputs - mean.view(shape)) ** 2).sum(dim=axes)
             self.running_mean.lerp_(mean.detach(), self.momentum)
             self.running_var.lerp_(variance.detach(), self.momentum)
-        return (inputs - mean) * (variance + self.eps).rsqrt() * self.weight + self.bias
+        slope = (variance + self.eps).rsqrt()
+        if inputs.ndim > 2:
+            mean, slope, weight, bias = (
+                each.view(shape) for each in (mean, slope, self.weight, self.bias)
+            )
+            return (inputs - mean) * (slope * weight) + bias
+        return (inputs - mean) * slope * self.weight + self.bias
 
 
 #: Normalisation layers by name, as functions of the width.
