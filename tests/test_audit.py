@@ -375,6 +375,7 @@ def test_numbers_do_not_buy_memory(caged, tmp_path):
                 "padding": plain(0),
             },
         ),
+        (recurrent, "for 1000000000 layers", {}, {"num_layers": big}),
         (
             recurrent,
             "numbers per row",

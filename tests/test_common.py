@@ -60,9 +60,17 @@ VARIANTS = [
     AutoencoderTransformer(architecture=MLP((32,), "selu", norm="layer"), max_epochs=5),
     AutoencoderTransformer(architecture=Conv((1, -1), (4, 4), activation="tanh"), max_epochs=5),
     AutoencoderTransformer(architecture=Conv((1, -1, 1), (4,), stride=1), max_epochs=5),
+    AutoencoderTransformer(architecture=Conv((1, -1), (4,), stride=1, norm="batch"), max_epochs=5),
+    AutoencoderTransformer(
+        architecture=Conv((1, -1), (4,), stride=1, norm="layer", dropout=0.1), max_epochs=5
+    ),
     AutoencoderTransformer(architecture=Recurrent((-1, 1), 8), max_epochs=5),
     AutoencoderTransformer(
         architecture=Recurrent((-1, 1), 8, "gru", padding_value=0.0), max_epochs=5
+    ),
+    AutoencoderTransformer(
+        architecture=Recurrent((-1, 1), 4, padding_value=0.0, num_layers=2, bidirectional=True),
+        max_epochs=5,
     ),
     AutoencoderTransformer(latent="ordered", max_epochs=5),
     AutoencoderTransformer(latent="sphere", max_epochs=5),

@@ -170,6 +170,41 @@ def test_a_row_of_weight_two_is_two_rows_in_batch_norm():
     torch.testing.assert_close(weighted.running_var, repeated.running_var)
 
 
+@pytest.mark.parametrize("shape", [(7,), (4, 5)])
+def test_batch_norm_of_maps_is_that_of_all_positions(shape):
+    X = torch.from_numpy(np.random.RandomState(0).randn(4, 3, *shape))
+    maps, columns = BatchNorm(3).double(), BatchNorm(3).double()
+    weight = torch.tensor([1.0, 2.0, 0.0, 1.0], dtype=torch.float64)
+    n_positions = int(np.prod(shape))
+    maps.row_weight, columns.row_weight = weight, weight.repeat_interleave(n_positions)
+    for _ in range(2):  # in training and in evaluation
+        rows = columns(X.flatten(2).transpose(1, 2).reshape(-1, 3))
+        torch.testing.assert_close(
+            maps(X), rows.reshape(4, n_positions, 3).transpose(1, 2).reshape(X.shape)
+        )
+        torch.testing.assert_close(maps.running_mean, columns.running_mean)
+        torch.testing.assert_close(maps.running_var, columns.running_var)
+        maps.eval(), columns.eval()
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_norm_and_dropout_of_convolutions_surround_hidden_activations(norm):
+    name = {"batch": "BatchNorm", "layer": "GroupNorm"}[norm]
+    module = ConvAutoencoder((1, 8), 3, (2,), stride=1, pool=2, norm=norm, dropout=0.5)
+    hidden = [name, "ReLU", "MaxPool1d", "Dropout"]
+    names = [type(layer).__name__ for layer in module.encoder]
+    assert names == ["Unflatten", "Conv1d", *hidden, "Flatten", "Linear"]
+    hidden.remove("MaxPool1d")
+    names = [type(layer).__name__ for layer in module.decoder]
+    assert names == ["Linear", "Unflatten", *hidden, "ConvTranspose1d", "Flatten"]
+    module = ConvAutoencoder((1, 8), 8, (2, 4), norm=norm, dropout=0.5)  # the map is the codes
+    names = [type(layer).__name__ for layer in module.encoder]
+    hidden = [name, "ReLU", "Dropout"]
+    assert names == ["Unflatten", "Conv1d", *hidden, "Conv1d", "Flatten"]
+    names = [type(layer).__name__ for layer in module.decoder]
+    assert names == ["Unflatten", "ConvTranspose1d", *hidden, "ConvTranspose1d", "Flatten"]
+
+
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14), (2, 21)])
 @pytest.mark.parametrize("n_components", [5, 60])
 def test_convolutions_lead_to_codes_and_back(shape, n_components):
@@ -232,21 +267,44 @@ def test_a_convolution_is_the_sum_that_its_definition_says():
     torch.testing.assert_close(module.encode(X)[0], torch.stack(expected))
 
 
-def lstm_by_hand(cell, sequence):
-    """Return the last state of an LSTM for one sequence by its equations, in NumPy."""
+def lstm_by_hand(cell, sequence, state=None, memory=None):
+    """Return the states of an LSTM for one sequence by its equations, in NumPy."""
     W, U, b, c = (value.detach().numpy() for value in cell.parameters())
-    state = memory = np.zeros(cell.hidden_size)
+    state = np.zeros(cell.hidden_size) if state is None else state
+    memory = np.zeros(cell.hidden_size) if memory is None else memory
+    states = []
     for step in sequence:
         inside = np.split(W @ step + b + U @ state + c, 4)
         i, f, o = (1 / (1 + np.exp(-inside[k])) for k in (0, 1, 3))
         memory = f * memory + i * np.tanh(inside[2])
         state = o * np.tanh(memory)
-    return state
+        states.append(state)
+    return np.array(states)
 
 
+def read_by_hand(reader, sequence):
+    """Return mean and end of the states of a reader for one sequence without padding."""
+    for i, cell in enumerate(reader.forwards):
+        states = ahead = lstm_by_hand(cell, sequence)
+        end = ahead[-1]
+        if reader.backwards:
+            back = lstm_by_hand(reader.backwards[i], sequence[::-1])
+            states = np.hstack([ahead, back[::-1]])
+            end = np.hstack([ahead[-1], back[-1]])
+        sequence = states
+    return np.hstack([states.mean(axis=0), end])
+
+
+@pytest.mark.parametrize("padding_value", [-1.0, None])
+@pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (2, False), (2, True)])
 @pytest.mark.parametrize("scale", [1.0, 3.7])
-def test_the_code_of_a_sequence_is_read_before_its_padding(scale):
-    module = Recurrent((6, 2), 4, padding_value=-1.0).build(12, 3).double()
+def test_the_code_of_a_sequence_is_read_before_its_padding(
+    scale, num_layers, bidirectional, padding_value
+):
+    module = Recurrent(
+        (6, 2), 4, padding_value=padding_value, num_layers=num_layers, bidirectional=bidirectional
+    )
+    module = module.build(12, 3).double()
     rng = np.random.RandomState(0)
     module.use_units(rng.rand(12), scale)
     X = rng.rand(3, 6, 2)
@@ -255,18 +313,45 @@ def test_the_code_of_a_sequence_is_read_before_its_padding(scale):
         row[length:] = -1.0
     X[0, 2] = -1.0  # in the middle: a value like others
     Z = module.standardize(torch.from_numpy(X).reshape(3, 12)).reshape(3, 6, 2)
-    states = module.encoder[:2](Z.reshape(3, 12)).detach().numpy()
-    for state, sequence, length in zip(states, Z.numpy(), lengths):
-        np.testing.assert_allclose(state, lstm_by_hand(module.encoder[1].cell, sequence[:length]))
+    summaries = module.encoder[:2](Z.reshape(3, 12)).detach().numpy()
+    for summary, sequence, length in zip(summaries, Z.numpy(), lengths):
+        length = 6 if padding_value is None else length
+        by_hand = read_by_hand(module.encoder[1].reader, sequence[:length])
+        np.testing.assert_allclose(summary, by_hand)
 
 
-def test_the_decoder_is_shown_the_same_codes_at_each_step():
-    module = Recurrent((6, 2), 4).build(12, 3).double()
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_the_decoder_is_shown_the_codes_and_the_time_at_each_step(num_layers):
+    module = Recurrent((6, 2), 4, num_layers=num_layers).build(12, 3).double()
     codes = torch.from_numpy(np.random.RandomState(0).rand(1, 3))
-    states = module.decoder[0](codes)[0].detach().numpy()
-    for step in range(1, 7):
-        by_hand = lstm_by_hand(module.decoder[0].cell, [codes[0].numpy()] * step)
-        np.testing.assert_allclose(states[step - 1], by_hand)
+    unrolled = module.decoder[0]
+    start = np.tanh(unrolled.start(codes)[0].detach().numpy()).reshape(2, num_layers, 4)
+    states = np.hstack([np.tile(codes.numpy(), (6, 1)), unrolled.time.numpy()])
+    for cell, state, memory in zip(unrolled.cells, *start):
+        states = lstm_by_hand(cell, states, state, memory)
+    np.testing.assert_allclose(unrolled(codes)[0].detach().numpy(), states)
+
+
+def test_the_time_tells_all_steps_apart():
+    time = Recurrent((50, 1)).build(50, 3).decoder[0].time
+    np.testing.assert_allclose(np.diff(time[:, 0]), 12**0.5 / 50, rtol=1e-4)
+    np.testing.assert_allclose((time**2).mean(dim=0), 1, rtol=1e-3)
+
+
+@pytest.mark.parametrize("weight_init", ["auto", "xavier_normal", 0.1])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_forget_gates_start_open(cell, weight_init):
+    module = Recurrent((6, 2), 4, cell, weight_init=weight_init, num_layers=2, bidirectional=True)
+    module = module.build(12, 3)
+    reader = module.encoder[1].reader
+    for layer in (*reader.forwards, *reader.backwards, *module.decoder[0].cells):
+        bias = torch.zeros(4, 4) if cell == "lstm" else torch.zeros(3, 4)
+        if cell == "lstm":
+            bias[1] = 1
+        torch.testing.assert_close(layer.bias_ih_l0 + layer.bias_hh_l0, bias.flatten())
+        if weight_init == "auto":
+            for gate in layer.weight_hh_l0.split(4):
+                torch.testing.assert_close(gate @ gate.T, torch.eye(4))
 
 
 def test_gated_units_have_three_quarters_of_the_weights():
@@ -312,7 +397,12 @@ def test_levels_are_the_layers_of_the_network_itself():
 
 @pytest.mark.parametrize(
     "architecture",
-    [MLP((5,), tied_weights=True), Conv((2, 3, 4), (3, 2)), Recurrent((4, 6), 5, "gru")],
+    [
+        MLP((5,), tied_weights=True),
+        Conv((2, 3, 4), (3, 2)),
+        Recurrent((4, 6), 5, "gru"),
+        Recurrent((4, 6), 5, "gru", padding_value=0.0, num_layers=2, bidirectional=True),
+    ],
 )
 def test_layers_are_listed_with_all_weights_and_products(architecture):
     module = architecture.build(24, 3)

@@ -55,6 +55,11 @@ VARIANTS = {
     "signals, pooled": {"architecture": Conv((2, 32), (4, 8), stride=1, pool=2)},
     "lstm": {"architecture": Recurrent((8, 8), 8), "latent": "gaussian"},
     "gru": {"architecture": Recurrent((8, 8), 8, "gru")},
+    "lstm, deep, both ways": {
+        "architecture": Recurrent((8, 8), 8, num_layers=2, bidirectional=True)
+    },
+    "images, batch norm": {"architecture": Conv((1, 8, 8), (4, 8), norm="batch", dropout=0.1)},
+    "signals, layer norm": {"architecture": Conv((2, 32), (4, 8), norm="layer")},
 }
 
 
@@ -102,12 +107,16 @@ def test_codes_and_reconstructions_are_those_of_skae(name, fitted, given, opset)
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_steps_of_padding_are_not_read(cell):
+def test_steps_of_padding_are_not_read(cell, bidirectional):
     X = DIGITS.copy()
     lengths = np.arange(len(X)) % 9  # from none to all of the steps
     X.reshape(-1, 8, 8)[np.arange(8) >= lengths[:, np.newaxis]] = -1
-    ae = autoencoder(architecture=Recurrent((8, 8), 8, cell, padding_value=-1)).fit(X)
+    architecture = Recurrent(
+        (8, 8), 8, cell, padding_value=-1, num_layers=2, bidirectional=bidirectional
+    )
+    ae = autoencoder(architecture=architecture).fit(X)
     np.testing.assert_allclose(run(ae, X)[0], ae.transform(X), rtol=0, atol=1e-5)
 
 

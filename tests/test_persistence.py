@@ -75,6 +75,12 @@ ESTIMATORS = {
     "linear": lambda: quick(architecture=Linear()),
     "conv": lambda: quick(architecture=Conv((1, 4, 4), channels=(2, 3))),
     "recurrent": lambda: quick(architecture=Recurrent((4, 4), hidden_size=5, padding_value=0.0)),
+    "recurrent, deep": lambda: quick(
+        architecture=Recurrent((4, 4), hidden_size=5, num_layers=2, bidirectional=True)
+    ),
+    "conv, norm": lambda: quick(
+        architecture=Conv((1, 4, 4), channels=(2, 3), norm="batch", dropout=0.1)
+    ),
     "variational": lambda: quick(latent="gaussian"),
     "sphere": lambda: quick(latent="sphere", loss="bce", early_stopping=True),
     "denoising": lambda: quick(corruption="masking", penalty="l1", optimizer="sgd"),
