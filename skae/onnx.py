@@ -403,13 +403,16 @@ def _summary(graph, layer, X):
         mean = graph.add("Div", mean, count)
         number = graph.add("Unsqueeze", graph.add("Sub", count, 1.0), np.array([0]))
         is_last = graph.add("Equal", number, np.arange(float(n_steps))[:, np.newaxis, np.newaxis])
-        last = graph.add("Mul", directions[0], graph.cast(is_last))
-        ends = [graph.add("ReduceSum", last, np.array([0]), keepdims=0)]
+        is_last = graph.cast(is_last)
+        ends, times = (
+            [graph.add("ReduceSum", graph.add("Mul", is_last, value), np.array([0]), keepdims=0)]
+            for value in (directions[0], layer.time.unsqueeze(1))
+        )
     else:
         mean = graph.add("ReduceMean", states, np.array([0]), keepdims=0)
-        ends = [_take_step(graph, directions[0], n_steps - 1)]
+        ends, times = [_take_step(graph, directions[0], n_steps - 1)], []
     ends += [_take_step(graph, backward, 0) for backward in directions[1:]]
-    return graph.add("Concat", mean, *ends, axis=1)
+    return graph.add("Concat", mean, *ends, *times, axis=1)
 
 
 def _take_step(graph, states, number):

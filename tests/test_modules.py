@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from skae import AutoencoderTransformer
 from skae.architectures import MLP, Conv, Linear, Recurrent
 from skae.modules import (
     ACTIVATIONS,
@@ -317,6 +318,8 @@ def test_the_code_of_a_sequence_is_read_before_its_padding(
     for summary, sequence, length in zip(summaries, Z.numpy(), lengths):
         length = 6 if padding_value is None else length
         by_hand = read_by_hand(module.encoder[1].reader, sequence[:length])
+        if padding_value is not None:
+            by_hand = np.hstack([by_hand, module.encoder[1].time[length - 1]])
         np.testing.assert_allclose(summary, by_hand)
 
 
@@ -336,6 +339,29 @@ def test_the_time_tells_all_steps_apart():
     time = Recurrent((50, 1)).build(50, 3).decoder[0].time
     np.testing.assert_allclose(np.diff(time[:, 0]), 12**0.5 / 50, rtol=1e-4)
     np.testing.assert_allclose((time**2).mean(dim=0), 1, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("X", "n_components", "padding_value"),
+    [("waves", 4, None), ("padded waves", 6, -2.0), ("tokens", 16, None)],
+)
+def test_recurrent_networks_learn_in_a_few_hundred_steps(X, n_components, padding_value):
+    rng, time = np.random.RandomState(0), np.arange(30)
+    if X == "tokens":
+        X, shape = np.eye(5)[rng.randint(0, 5, (500, 10))].reshape(500, 50), (10, 5)
+    else:
+        frequency, phase = rng.uniform(0.5, 3, (500, 1)), rng.uniform(0, 6.3, (500, 1))
+        X, shape = np.sin(6.28 * frequency * time / 30 + phase), (30, 1)
+    if padding_value is not None:
+        X[time >= rng.randint(5, 31, (500, 1))] = padding_value
+    ae = AutoencoderTransformer(
+        n_components,
+        architecture=Recurrent(shape, padding_value=padding_value),
+        max_epochs=40,
+        tol=None,
+        random_state=0,
+    )
+    assert ae.fit(X.astype(np.float32)).score(X) > 0.8
 
 
 @pytest.mark.parametrize("weight_init", ["auto", "xavier_normal", 0.1])

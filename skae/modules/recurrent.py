@@ -11,8 +11,12 @@ from skae.modules.initialization import CELLS, initialize
 from skae.modules.latents import LATENTS
 from skae.modules.layers import activation_layers
 
-#: Number of cosines of the time that the decoder is shown.
+#: Number of cosines that describe the time.
 N_COSINES = 8
+
+#: Factor of the initial weights from the summary to the codes. States are well below 1, and so
+#: would be the codes: the decoder would take long to notice them.
+CODES_GAIN = 3.0
 
 
 class RecurrentAutoencoder(Autoencoder):
@@ -24,10 +28,12 @@ class RecurrentAutoencoder(Autoencoder):
     sequences  (batch, steps, features)          rows of X
     states     (batch, steps, hidden_size)       states of the encoder after each step
     summary    (batch, 2 * hidden_size)          mean of the states, and the last of them
+    time       (steps, 1 + N_COSINES)            what tells the steps apart, see ``describe_time``
     codes      (batch, n_components)             output of a dense layer on the summary
     =========  ================================  ============================================
 
-    With ``bidirectional``, there are twice as many states. The decoder starts from a state that a
+    With ``bidirectional``, there are twice as many states; with ``padding_value``, the time of the
+    last step, which is the length, is part of the summary. The decoder starts from a state that a
     dense layer computes from the codes, and has the same codes and the time as input at each
     step, so that all information about the sequence passes through the codes (as with the state in
     Srivastava, Mansimov & Salakhutdinov, 2015).
@@ -89,11 +95,12 @@ class RecurrentAutoencoder(Autoencoder):
         steps, features = input_shape
         build = resolve_name("cell", cell, CELLS)
         reader = Reader(build, features, hidden_size, num_layers, bidirectional)
+        summary = Summary(reader, input_shape, padding_value)
         n_encoded = LATENTS[latent].n_encoded(n_components)
         encoder = nn.Sequential(
             nn.Unflatten(1, tuple(input_shape)),
-            Summary(reader, input_shape, padding_value),
-            nn.Linear(2 * reader.width, n_encoded),
+            summary,
+            nn.Linear(summary.width, n_encoded),
             *activation_layers(latent_activation),
         )
         decoder = nn.Sequential(
@@ -104,12 +111,36 @@ class RecurrentAutoencoder(Autoencoder):
         )
         super().__init__(encoder, decoder, steps * features, latent)
         initialize(self, weight_init, activation="tanh")
+        if weight_init == "auto":
+            with torch.no_grad():
+                self.encoder[2].weight.mul_(CODES_GAIN)
 
     def use_units(self, shift, scale):
         """Set the units of X, in which ``padding_value`` is given."""
         super().use_units(shift, scale)
         self.encoder[1].shift.copy_(self.shift.view_as(self.encoder[1].shift))
         self.encoder[1].scale.copy_(self.scale)
+
+
+def describe_time(steps):
+    """Return a line and ``N_COSINES`` cosines over the steps, of mean square about 1.
+
+    From codes that are the same at each step, layers would have to count steps before they can say
+    what belongs to each.
+
+    Parameters
+    ----------
+    steps : int
+        Number of steps.
+
+    Returns
+    -------
+    torch.Tensor of shape (steps, 1 + N_COSINES)
+        One row per step.
+    """
+    time = ((torch.arange(steps) + 0.5) / steps).unsqueeze(1)
+    cosines = math.sqrt(2) * torch.cos(math.pi * time * torch.arange(1, N_COSINES + 1))
+    return torch.cat([math.sqrt(12) * (time - 0.5), cosines], dim=1)
 
 
 class Reader(nn.Module):
@@ -184,31 +215,42 @@ class Summary(nn.Module):
     input_shape : tuple of int
         (steps, features).
     padding_value : float or None
-        As in :class:`RecurrentAutoencoder`, in the units of X.
+        As in :class:`RecurrentAutoencoder`, in the units of X. If it is given, the time of the last
+        step that is not padding is part of the summary.
+
+    Attributes
+    ----------
+    width : int
+        Number of columns of the summary.
     """
 
     def __init__(self, reader, input_shape, padding_value):
         super().__init__()
         self.reader = reader
         self.padding_value = padding_value
+        self.width = 2 * reader.width
+        if padding_value is not None:
+            self.register_buffer("time", describe_time(input_shape[0]))
+            self.width += self.time.shape[1]
         self.register_buffer("shift", torch.zeros(input_shape))
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, sequences):
-        """Return (batch, 2 * width) from (batch, steps, features) in standard units."""
+        """Return (batch, width) from (batch, steps, features) in standard units."""
         last = self._last_step(sequences)
         states = self.reader(sequences, last)
         if last is None:
-            mean, end = states.mean(dim=1), states[:, -1]
+            mean, end, times = states.mean(dim=1), states[:, -1], []
         else:
             step = torch.arange(states.shape[1], device=states.device)
             observed = (step <= last.unsqueeze(1)).unsqueeze(2)
             mean = (states * observed).sum(dim=1) / (last + 1).unsqueeze(1)
             end = states[torch.arange(len(states), device=states.device), last]
+            times = [self.time[last]]
         if self.reader.backwards:
-            half = self.reader.width // 2
+            half = end.shape[1] // 2
             end = torch.cat([end[:, :half], states[:, 0, half:]], dim=1)
-        return torch.cat([mean, end], dim=1)
+        return torch.cat([mean, end, *times], dim=1)
 
     def _last_step(self, sequences):
         """Return the number of the last step that is not padding, or None without padding."""
@@ -222,10 +264,6 @@ class Summary(nn.Module):
 
 class Unrolled(nn.Module):
     """Recurrent layers that are shown the same codes, and the time, at each step.
-
-    From the codes alone, the layers would have to count steps before they can say what belongs to
-    each. The time is a line and ``N_COSINES`` cosines over the length of the sequence, of mean
-    square about 1.
 
     Parameters
     ----------
@@ -247,7 +285,7 @@ class Unrolled(nn.Module):
     start : torch.nn.Linear
         Computes the initial states of all layers, before a tanh; of an LSTM, memories follow.
     time : torch.Tensor of shape (steps, 1 + N_COSINES)
-        A buffer.
+        A buffer, see ``describe_time``.
     """
 
     def __init__(self, build, n_components, hidden_size, num_layers, steps):
@@ -257,9 +295,7 @@ class Unrolled(nn.Module):
         self.cells = nn.ModuleList(build(n, hidden_size, batch_first=True) for n in widths)
         n_states = 2 if build is nn.LSTM else 1
         self.start = nn.Linear(n_components, n_states * num_layers * hidden_size)
-        time = ((torch.arange(steps) + 0.5) / steps).unsqueeze(1)
-        cosines = math.sqrt(2) * torch.cos(math.pi * time * torch.arange(1, N_COSINES + 1))
-        self.register_buffer("time", torch.cat([math.sqrt(12) * (time - 0.5), cosines], dim=1))
+        self.register_buffer("time", describe_time(steps))
 
     def forward(self, codes):
         """Return (batch, steps, hidden_size) from (batch, n_components)."""
