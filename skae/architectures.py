@@ -486,7 +486,10 @@ class Recurrent(Architecture):
     >>> Recurrent(input_shape=(8, 8), hidden_size=16).build(n_features=64, n_components=2).decoder
     Sequential(
       (0): Unrolled(
-        (cell): LSTM(2, 16, batch_first=True)
+        (cells): ModuleList(
+          (0): LSTM(11, 16, batch_first=True)
+        )
+        (start): Linear(in_features=2, out_features=32, bias=True)
       )
       (1): Linear(in_features=16, out_features=8, bias=True)
       (2): Flatten(start_dim=1, end_dim=-1)
