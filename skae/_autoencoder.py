@@ -102,7 +102,7 @@ class AutoencoderTransformer(
         - "ordered": numbers in order of importance. Training sets all but the first k codes of
           each sample to 0, for every k in turn (nested dropout; Rippel et al., 2014), so that the
           first k codes are a representation of their own;
-        - "sphere": points of the unit sphere, for which the encoder gives the direction;
+        - "sphere": points of the unit sphere, whose direction is the output of the encoder;
         - "gaussian": means of normal distributions, from which training draws (a variational
           autoencoder; Kingma & Welling, 2014).
 
@@ -111,7 +111,7 @@ class AutoencoderTransformer(
         What training minimises: mean squared error; mean absolute error, which is less
         sensitive to outliers; Huber's loss (Huber, 1964), quadratic up to one standard
         deviation of X and linear beyond; or binary cross-entropy for X in [0, 1], for which the
-        decoder gives logits and ``inverse_transform`` their sigmoid. A callable
+        output of the decoder are logits and that of ``inverse_transform`` their sigmoid. A callable
         ``loss(output, target)`` takes and returns torch tensors, one value per element.
     corruption : {"gaussian", "masking", "salt_pepper"}, callable or None, default=None
         How the input of the network is corrupted in training while the target stays clean
@@ -220,11 +220,10 @@ class AutoencoderTransformer(
         linear path it is evaluated every 20 steps, and nan in the epochs between.
     components_ : ndarray of shape (n_components, n_features)
         Only with ``architecture=Linear()``, euclidean codes, no penalty and a loss other than
-        "bce": orthonormal axes of the
-        plane of the reconstructions, by decreasing variance, each with its largest element
-        positive. With squared error and at its optimum, these are PCA's, the codes are PCA's
-        scores, and ``inverse_transform`` is ``mean_ + codes @ components_``. Another loss
-        leads to another plane.
+        "bce": orthonormal axes of the plane of the reconstructions, by decreasing variance, each
+        with its largest element positive. With squared error and at its optimum, these are PCA's,
+        the codes are PCA's scores, and ``inverse_transform`` is ``mean_ + codes @ components_``.
+        Another loss leads to another plane.
     explained_variance_ : ndarray of shape (n_components,)
         With ``components_``: variance of the reconstructions along each axis, over the samples
         of ``fit`` or the last chunk of ``partial_fit``, with n - 1 in the denominator, where n is
@@ -375,7 +374,7 @@ class AutoencoderTransformer(
         ----------
         **params : dict
             Names and values. With ``architecture=None``, nested names are those of
-            :class:`~skae.architectures.MLP`, which None stands for.
+            :class:`~skae.architectures.MLP`, which is the default architecture.
 
         Returns
         -------
@@ -531,7 +530,7 @@ class AutoencoderTransformer(
         if codes.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {codes.shape[1]} columns, but inverse_transform takes codes, as transform "
-                f"gives them: n_components_={self.n_components_} columns."
+                f"returns them: n_components_={self.n_components_} columns."
             )
         return self._decode(codes)
 
@@ -724,7 +723,7 @@ class AutoencoderTransformer(
     def _start(self, data, mean):
         """Build a network with random weights, and the net that trains it."""
         check_objective(self)
-        self._has_linear_path()  # raises an error where one is asked for
+        self._has_linear_path()  # raises an error if it is requested
         self.n_components_ = resolve_n_components(self)
         self._architecture, self._latent = resolve_architecture(self), self.latent
         self._n_axes = None

@@ -1,4 +1,4 @@
-"""What the estimators share: starting or continuing training, roll-back, curves, fitted state."""
+"""Base of the estimators: starting or continuing training, roll-back, curves, fitted state."""
 
 import os
 import sys

@@ -50,7 +50,7 @@ __all__ = ["PretrainedEncoderClassifier"]
 
 
 class LabelledSamples(NamedTuple):
-    """Samples of positive weight: as the user passed them, as an array, with labels and weights."""
+    """Samples of positive weight: as passed by the user, as an array, with labels and weights."""
 
     rows: Any
     X: np.ndarray
@@ -250,7 +250,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         ----------
         **params : dict
             Names and values. With ``encoder=None``, nested names are those of
-            :class:`~skae.AutoencoderTransformer`, which None stands for.
+            :class:`~skae.AutoencoderTransformer`, which is the default encoder.
 
         Returns
         -------
@@ -388,7 +388,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels out of ``classes_``.
+            Elements of ``classes_``.
         """
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
@@ -455,14 +455,14 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
             classes = np.unique(check_labels(classes, "classes"))
         if first and classes is None:
             raise ValueError(
-                "classes=None, but the first call of partial_fit needs all labels that will come, "
-                "since this chunk may lack some: pass classes=np.unique(all labels)."
+                "classes=None, but the first call of partial_fit needs the labels of all chunks, "
+                "since this one may lack some: pass classes=np.unique(all labels)."
             )
         if first:
             self.classes_ = classes
         elif classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"classes={classes.tolist()} are not those that the fitted network knows, "
+                f"classes={classes.tolist()} are not those of the fitted network, "
                 f"{self.classes_.tolist()}: leave classes out, or train a new estimator."
             )
 
@@ -478,7 +478,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         encoder = self._resolve_encoder()
         check_encoder(encoder, self._strategy, self.n_features_in_)
         X_unlabeled = self._check_unlabeled(X_unlabeled, samples.X.dtype)
-        self._encoder = clone(encoder)  # to recognise it; a FrozenEstimator is not copied
+        self._encoder = clone(encoder)  # to compare it later; a FrozenEstimator is not copied
         rng = np.random.RandomState(self._seed % 2**32)
         if isinstance(encoder, FrozenEstimator):
             self._warn_of_unused_samples(X_unlabeled)
@@ -571,9 +571,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
     def _check_same_network(self):
         if not is_alike(self._resolve_encoder(), self._encoder):
             raise ValueError(
-                "encoder is another one now than the one that the network was fitted with, and "
-                "training goes on with that network. Use fit with warm_start=False to train a new "
-                "one."
+                "encoder is not the one that the network was fitted with, and training continues "
+                "only with the same encoder. Use fit with warm_start=False to train a new network."
             )
         names = ("strategy", "hidden_layer_sizes", "activation")
         requested = {name: getattr(self, name) for name in names}

@@ -1,4 +1,4 @@
-"""Conversion of what users pass as X and sample_weight to arrays, with the errors they need."""
+"""Conversion of X and sample_weight to arrays, and errors for input that is not numeric."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from skae._sklearn_compat import check_sample_weight
 def as_array(X):
     """Return a torch tensor as an array of its dtype, and anything else unchanged.
 
-    Input that scikit-learn would accept although it does not hold numbers is an error.
+    Input that is not numeric but would be accepted by scikit-learn is an error.
 
     Raises
     ------
@@ -24,14 +24,14 @@ def as_array(X):
         for dtype in X.dtypes if is_frame else [getattr(X, "dtype", None)]:
             if getattr(dtype, "kind", "") in ("m", "M") or _is_temporal(dtype):
                 raise TypeError(
-                    f"X holds dates or times ({dtype}), which would be counted from 1970 on: turn "
-                    "them into numbers that mean something, such as days since an event."
+                    f"X holds dates or times ({dtype}), which would become times since 1970: "
+                    "convert them to meaningful numbers, such as days since an event."
                 )
         if np.ma.is_masked(X):
             raise ValueError(
                 f"X is a masked array with {np.ma.count_masked(X)} masked values, which would be "
-                "replaced by the values under the mask: fill them in, such as with SimpleImputer "
-                "on X.filled(np.nan)."
+                "replaced by the values under the mask: impute them, for example with "
+                "SimpleImputer on X.filled(np.nan)."
             )
         return X
     if X.layout is not torch.strided or X.device.type == "meta":
@@ -56,7 +56,7 @@ def flatten(X, input_shape):
     X : array-like
         Flat rows, or rows of the given shape.
     input_shape : tuple of int or None
-        Shape of one row; -1 stands for any size. None, or a single size, means flat rows.
+        Shape of one row; -1 is any size. None, or a single size, means flat rows.
 
     Returns
     -------

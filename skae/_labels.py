@@ -9,7 +9,7 @@ from skae._sklearn_compat import is_pandas_na, is_scalar_nan
 
 
 def check_labels(y, name="y"):
-    """Return labels as an array; one that is missing is an error."""
+    """Return labels as an array; a missing label is an error."""
     lacks_some = np.ma.is_masked(y)
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fO":
@@ -18,8 +18,8 @@ def check_labels(y, name="y"):
         lacks_some |= np.isnat(y).any()
     if lacks_some:
         raise ValueError(
-            f"{name} contains NaN or None, or is masked: leave rows whose label is unknown out "
-            "of X and y, and pass them as X_unlabeled."
+            f"{name} contains NaN or None, or is masked: remove samples without a label from "
+            "X and y, and pass them as X_unlabeled."
         )
     assert_all_finite(y, input_name=name)
     check_classification_targets(y)
@@ -32,20 +32,20 @@ def _is_missing(label):
 
 
 def number_labels(y, classes):
-    """Return the numbers of classes; a label that is none of them is an error."""
+    """Return the class number of each label; an unknown label is an error."""
     numbers = {label: number for number, label in enumerate(classes.tolist())}
     y = y.tolist()
     unknown = set(y) - numbers.keys()
     if unknown:
         raise ValueError(
-            f"y has labels that the fitted network does not know: {sorted(unknown, key=str)}. "
-            f"It knows {list(numbers)}; use fit with warm_start=False to train a new one."
+            f"y has labels that are not classes of the fitted network: {sorted(unknown, key=str)}. "
+            f"Its classes are {list(numbers)}; use fit with warm_start=False to train a new one."
         )
     return np.array([numbers[label] for label in y])
 
 
 def weigh_classes(class_weight, classes, y, weight):
-    """Return the weights of rows, by their class too, with the largest 1; None if all are."""
+    """Return sample weights times class weights, scaled to a maximum of 1; None if all are 1."""
     if class_weight is not None:
         weight = np.ones(len(y)) if weight is None else weight
         weight = weight * _resolve_class_weight(class_weight, classes, y, weight)[y]
@@ -63,5 +63,5 @@ def _resolve_class_weight(class_weight, classes, y, weight):
         labels = classes[y]
         return compute_class_weight(class_weight, classes=classes, y=labels)
     totals = np.bincount(y, weight, minlength=len(classes))
-    present = np.where(totals > 0, totals, np.inf)  # no row has the weight of another class
+    present = np.where(totals > 0, totals, np.inf)  # classes without a sample
     return totals.sum() / present / len(totals)

@@ -14,7 +14,7 @@ def resolve_name(parameter, name, options):
     name : str
         What the user passed.
     options : dict
-        Valid names and what they stand for.
+        Valid names and their values.
 
     Returns
     -------

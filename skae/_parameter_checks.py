@@ -1,4 +1,4 @@
-"""What the parameters of the estimators may be, and whether they are compatible."""
+"""Constraints of the parameters of the estimators, and which parameters are compatible."""
 
 import math
 from functools import partial
@@ -135,7 +135,7 @@ def resolve_architecture(ae):
     if ae.loss == "bce" and output is not None:
         if output != "sigmoid":
             raise ValueError(
-                f"output_activation={output!r} does not give probabilities, which loss='bce' "
+                f"output_activation={output!r} does not return probabilities, which loss='bce' "
                 "needs: use output_activation='sigmoid' or None."
             )
         architecture.set_params(output_activation=None)  # the loss is a function of logits
@@ -162,24 +162,24 @@ def may_use_standard_units(architecture, loss):
 
 
 def check_same_network(requested, fitted):
-    """Raise an error if training would continue with another network than is requested.
+    """Raise an error if the parameters describe another network than the fitted one.
 
     Parameters
     ----------
     requested, fitted : dict
-        Parameters that determine the network, by name: as they are now, as they were in ``fit``.
+        Parameters that determine the network, by name: their present values, and those of ``fit``.
 
     Raises
     ------
     ValueError
-        If two of them do not mean the same network.
+        If a parameter differs.
     """
     for name, value in requested.items():
         if network_identity(value) != network_identity(fitted[name]):
             raise ValueError(
-                f"The fitted network has {name}={fitted[name]!r}, but {name} is {value!r} now, and "
-                "training goes on with that network. Use fit with warm_start=False to train "
-                "a new one."
+                f"The fitted network has {name}={fitted[name]!r}, but {name} is {value!r} now; "
+                "training continues only with the same network. Use fit with warm_start=False to "
+                "train a new one."
             )
 
 
@@ -191,7 +191,7 @@ def network_identity(value):
     if isinstance(value, partial):
         keywords = {name: network_identity(item) for name, item in value.keywords.items()}
         return network_identity(value.func), network_identity(value.args), keywords
-    if callable(value):  # copies of a callable are not equal, so that the name has to suffice
+    if callable(value):  # copies of a callable are not equal, so names are compared
         return getattr(value, "__qualname__", type(value))
     if np.iterable(value) and not isinstance(value, str):
         return tuple(network_identity(item) for item in value)

@@ -1,4 +1,4 @@
-"""Encoders of classifiers: which are valid, how they are fitted, and their latent codes."""
+"""Encoders of classifiers: validation, fitting and latent codes."""
 
 from dataclasses import is_dataclass
 from numbers import Integral
@@ -115,7 +115,7 @@ def is_alike(one, other):
         return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
     if isinstance(one, (str, Integral, type, FunctionType)):
         return one == other
-    return True  # of one type, and there is no general way to compare them
+    return True  # of the same type; there is no general way to compare them
 
 
 def seeded_clone(encoder, rng):

@@ -1,7 +1,7 @@
 """The callbacks of scikit-learn, which are notified of fits, epochs and their ends.
 
-scikit-learn has callbacks since 1.9, which are set with ``set_callbacks``. They are independent of
-the parameter ``callbacks``, which is for those of skorch.
+scikit-learn 1.9 and later have callbacks that are set with ``set_callbacks``. They are independent
+of the parameter ``callbacks``, which is for callbacks of skorch.
 """
 
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class Task:
     context : sklearn.callback.CallbackContext
         Context of the task.
     data : dict
-        What callbacks may ask for.
+        X, y and metadata, which callbacks may use.
     """
 
     def __init__(self, estimator, context, data):

@@ -30,7 +30,7 @@ class Architecture(BaseEstimator):
     ``_parameter_constraints``, and defines ``build(n_features, n_components, latent)``, which
     returns a ``torch.nn.Module`` with ``encode`` and ``decode``, for ``latent`` of
     :class:`~skae.modules.Autoencoder`. Anything else that is callable as ``(n_features,
-    n_components) -> torch.nn.Module`` can stand in for an architecture.
+    n_components) -> torch.nn.Module`` can replace an architecture.
 
     Examples
     --------
@@ -208,8 +208,8 @@ class Linear(Architecture):
     With squared error, no linear autoencoder reconstructs better than PCA at the same
     width, and the best one projects on the same subspace (Bourlard & Kamp, 1988; Baldi & Hornik,
     1989). Training ends in an arbitrary basis of that subspace; an SVD of the trained decoder
-    and the covariance of the codes give PCA's (Plaut, 2018). ``AutoencoderTransformer`` turns
-    the network into that basis after training: its codes are then PCA's scores, centred
+    and the covariance of the codes yield PCA's (Plaut, 2018). ``AutoencoderTransformer`` rotates
+    the network to that basis after training: its codes are then PCA's scores, centred
     and in the units of X, and it has ``components_`` and ``explained_variance_``.
 
     Parameters
@@ -418,7 +418,7 @@ class Conv(Architecture):
         check_counts("channels", self.channels, "(16, 32)")
         if not len(self.channels):
             raise ValueError(
-                "channels=() has no layer: give one number per layer, such as (16, 32)."
+                "channels=() has no layer: pass one number per layer, such as (16, 32)."
             )
         if self.kernel_size < self.stride * self.pool:
             raise ValueError(
@@ -588,7 +588,7 @@ def _resolve_shape(shape, n_features, n_axes):
 
 
 def build_module(architecture, n_features, n_components, latent="euclidean", n_axes=None):
-    """Build the network of an architecture or of a callable that stands in for one.
+    """Build the network of an architecture or of a callable.
 
     Parameters
     ----------
@@ -637,7 +637,7 @@ def build_module(architecture, n_features, n_components, latent="euclidean", n_a
     if kind and not isinstance(architecture, Architecture):
         raise ValueError(
             f"latent={latent!r} needs an architecture of skae.architectures, such as MLP(), which "
-            f"knows how to build such a network; architecture={architecture!r} does not."
+            f"builds such networks; architecture={architecture!r} does not."
         )
     # A copy, since a callable may hand out a module that it keeps.
     module = copy.deepcopy(build(n_features, n_components, **kind, **axes))

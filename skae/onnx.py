@@ -1,9 +1,9 @@
 """Fitted estimators as ONNX models, which run without Python or torch.
 
-skl2onnx turns pipelines of scikit-learn into ONNX, step by step. This file teaches it the steps
-that are skae's. Networks are written layer by layer, by a table at the end.
+skl2onnx converts pipelines of scikit-learn to ONNX, step by step. This file registers converters
+of the estimators of skae. Networks are converted layer by layer, by the table ``LAYERS``.
 
-Shapes are those of :mod:`skae.modules`; ``X`` and ``codes`` are names of values in the graph here.
+Shapes are those of :mod:`skae.modules`; here ``X`` and ``codes`` are names of values in the graph.
 """
 
 from itertools import pairwise
@@ -29,7 +29,7 @@ from skae._classifier import PretrainedEncoderClassifier
 
 __all__ = ["register"]
 
-#: What onnxruntime has for float32 only, in some opset since 18.
+#: Operators that onnxruntime implements for float32 only, in some opset since 18.
 FLOAT32_ONLY = {
     "Conv",
     "ConvTranspose",
@@ -45,33 +45,34 @@ FLOAT32_ONLY = {
 
 
 def register():
-    """Let skl2onnx convert the estimators of skae, alone or as steps of a pipeline.
+    """Register converters of the estimators of skae with skl2onnx.
 
-    Call it once, then ``skl2onnx.to_onnx``, which documents its parameters. An
-    :class:`~skae.AutoencoderTransformer` becomes what ``transform`` gives, or
+    Call it once before ``skl2onnx.to_onnx``, for an estimator alone or as a step of a pipeline. The
+    output of an :class:`~skae.AutoencoderTransformer` is that of ``transform``, or that of
     ``reconstruct`` with its option ``"output"``: ``options={"output": "reconstruction"}`` for
-    the estimator, ``options={"ae__output": "reconstruction"}`` for the step "ae" of a pipeline. A
-    :class:`~skae.PretrainedEncoderClassifier` becomes labels and probabilities, as classifiers of
-    scikit-learn do, with skl2onnx's options ``"zipmap"`` and ``"nocl"``.
+    the estimator, ``options={"ae__output": "reconstruction"}`` for the step "ae" of a pipeline. The
+    outputs of a :class:`~skae.PretrainedEncoderClassifier` are labels and probabilities, as for
+    classifiers of scikit-learn, with skl2onnx's options ``"zipmap"`` and ``"nocl"``.
 
     Raises
     ------
     ImportError
-        On the import of this module, without skl2onnx: ``pip install "skae[onnx]"``.
+        When this module is imported without skl2onnx: ``pip install "skae[onnx]"``.
 
     Notes
     -----
-    The type of the rows shown to ``to_onnx`` is that of the model's input: float32 or float64.
-    As in ``transform``, computation is in the wider one of it and that of the rows of ``fit``, so
-    fit float32 rows for a model of half the size. Convolutions, recurrent layers and some
-    activations are always in float32, since onnxruntime has no other. Models need opset 18 or
-    newer.
+    The dtype of the samples passed to ``to_onnx``, float32 or float64, is that of the model's
+    input. As in ``transform``, computation is in the wider of this dtype and that of the training
+    data, so that training in float32 halves the size of the model. Convolutions, recurrent layers
+    and some activations are always computed in float32, the only dtype for which onnxruntime
+    implements them. Models need opset 18 or newer.
 
-    Converted networks check nothing: a row with missing values is no error, and means nothing.
+    Converted networks do not validate their input: missing values are not an error, and the output
+    for them is meaningless.
 
-    The networks of ``MLP``, ``Linear``, ``Conv`` and ``Recurrent`` can be converted; with another
-    one, of a callable, ``to_onnx`` raises a ``NotImplementedError``. Losses, corruptions and
-    penalties do not matter, since they are for training.
+    The networks of ``MLP``, ``Linear``, ``Conv`` and ``Recurrent`` can be converted; for the
+    network of a callable, ``to_onnx`` raises a ``NotImplementedError``. Losses, corruptions and
+    penalties are not part of the model, since they are used in training only.
 
     Examples
     --------
@@ -107,12 +108,12 @@ def register():
 
 
 class Graph:
-    """The nodes of an operator, which compute in one dtype.
+    """The nodes of an operator, which are computed in one dtype.
 
     Parameters
     ----------
     scope, operator, container
-        What skl2onnx gives a converter.
+        The arguments of a converter of skl2onnx.
     module : torch.nn.Module
         Has a buffer ``shift``, of the dtype of the network.
     """
@@ -124,15 +125,15 @@ class Graph:
                 f"{type(operator.raw_operator).__name__}: use 18 or newer."
             )
         self.scope, self.container = scope, container
-        self.given = guess_proto_type(operator.outputs[-1].type)
-        given = tensor_dtype_to_np_dtype(self.given)
-        self.dtype = np.promote_types(given, _as_array(module.shift).dtype)
+        self.output_type = guess_proto_type(operator.outputs[-1].type)
+        output_dtype = tensor_dtype_to_np_dtype(self.output_type)
+        self.dtype = np.promote_types(output_dtype, _as_array(module.shift).dtype)
 
     def add(self, kind, *inputs, output=0, **attributes):
         """Add a node and return the name of one of its outputs.
 
-        Inputs are names, of which the first may be cast; or numbers, arrays and tensors, which are
-        constants. Those of floats get the dtype of the graph.
+        Inputs are names, of which the first may be cast, or constants: numbers, arrays and tensors.
+        Constants of floats are converted to the dtype of the graph.
         """
         name = self.scope.get_unique_variable_name(kind.lower())
         narrow = kind in FLOAT32_ONLY and self.dtype == np.float64
@@ -144,20 +145,20 @@ class Graph:
         return self.cast(name) if narrow else name
 
     def cast(self, value, to=None):
-        """Cast a value, to the dtype of the graph if nothing else is said."""
+        """Cast a value, by default to the dtype of the graph."""
         return self.add("Cast", value, to=to or np_dtype_to_tensor_dtype(self.dtype))
 
-    def take(self, inputs):
-        """Return the columns of all inputs side by side."""
+    def concatenate(self, inputs):
+        """Return the concatenated columns of all inputs."""
         columns = [self.cast(variable.full_name) for variable in inputs]
         return columns[0] if len(columns) == 1 else self.add("Concat", *columns, axis=1)
 
-    def give(self, value, variable):
-        """Let an output be a value."""
-        self._add_node("Cast", [value], [variable.full_name], {"to": self.given})
+    def set_output(self, value, variable):
+        """Set the value of an output."""
+        self._add_node("Cast", [value], [variable.full_name], {"to": self.output_type})
 
     def strings(self, values):
-        """Return the name of a constant that holds strings."""
+        """Return the name of a constant tensor of strings."""
         name = self.scope.get_unique_variable_name("strings")
         encoded = [value.encode() for value in values]
         self.container.add_initializer(name, TensorProto.STRING, [len(encoded)], encoded)
@@ -181,7 +182,7 @@ def _as_array(value):
 
 
 def _shape_rows(operator):
-    """Set the type and shape of what an autoencoder gives."""
+    """Set the type and shape of the output of an autoencoder."""
     estimator, rows = operator.raw_operator, operator.inputs[0]
     check_is_fitted(estimator)
     reconstructs = _reconstructs(operator.scope_inst, estimator)
@@ -205,11 +206,11 @@ def _convert_autoencoder(scope, operator, container):
             "with torch.onnx.export."
         )
     graph = Graph(scope, operator, container, module)
-    rows = _encode(graph, module, graph.take(operator.inputs), estimator.n_components_)
+    rows = _encode(graph, module, graph.concatenate(operator.inputs), estimator.n_components_)
     if _reconstructs(scope, estimator):
         rows = _decode(graph, module, rows)
         rows = graph.add("Sigmoid", rows) if estimator._settings.loss == "bce" else rows
-    graph.give(rows, operator.outputs[0])
+    graph.set_output(rows, operator.outputs[0])
 
 
 def _convert_classifier(scope, operator, container):
@@ -223,9 +224,9 @@ def _convert_classifier(scope, operator, container):
 
     head = estimator.module_.head
     graph = Graph(scope, operator, container, head)
-    Z = _standardize(graph, head, graph.take([codes]))
+    Z = _standardize(graph, head, graph.concatenate([codes]))
     shares = graph.add("Softmax", _pass(graph, head.layers, Z), axis=1)
-    graph.give(shares, probabilities)
+    graph.set_output(shares, probabilities)
     number = graph.add("ArgMax", shares, axis=1, keepdims=0)
     classes = get_label_classes(scope, estimator)
     is_text = isinstance(classes[0], str)
@@ -235,12 +236,12 @@ def _convert_classifier(scope, operator, container):
 
 
 def _standardize(graph, module, X):
-    # One scale per column: onnxruntime takes a single one into the product behind it, in float32.
+    # One scale per column: onnxruntime would fuse a scalar with the next product, in float32.
     return graph.add("Div", graph.add("Sub", X, module.shift), module.scale.expand_as(module.shift))
 
 
 def _encode(graph, module, X, n_components):
-    """Do what ``module.encode`` does."""
+    """Add the nodes of ``module.encode``."""
     encoded = _pass(graph, module.encoder, _standardize(graph, module, X))
     codes = modules.LATENTS[module.latent].add_onnx_nodes(graph, encoded, n_components)
     if isinstance(module, modules.LinearAutoencoder):
@@ -249,7 +250,7 @@ def _encode(graph, module, X, n_components):
 
 
 def _decode(graph, module, codes):
-    """Do what ``module.decode`` does."""
+    """Add the nodes of ``module.decode``."""
     if isinstance(module, modules.LinearAutoencoder):
         codes = graph.add("Add", graph.add("MatMul", codes, module.inverse_rotation), module.center)
     Z = _pass(graph, module.decoder, codes)
@@ -257,7 +258,7 @@ def _decode(graph, module, codes):
 
 
 def _pass(graph, layers, X):
-    """Pass a value through layers."""
+    """Add the nodes of layers that are applied one after the other."""
     for layer in layers:
         X = LAYERS[type(layer)](graph, layer, X)
     return X
@@ -295,7 +296,7 @@ def _gelu(graph, layer, X):
 
 
 def _silu(graph, layer, X):
-    # Not X * sigmoid(X), of which onnxruntime 1.23 makes one operation that is float32 only.
+    # Not X * sigmoid(X), which onnxruntime 1.23 fuses into an operation for float32 only.
     return graph.add("Div", X, graph.add("Add", graph.add("Exp", graph.add("Neg", X)), 1.0))
 
 
@@ -443,7 +444,7 @@ def _unroll(graph, layer, codes):
     return graph.add("Transpose", states, perm=[1, 0, 2])
 
 
-#: What writes each layer of the networks.
+#: Functions that add the nodes of a layer, by type.
 LAYERS = {
     nn.Linear: _linear,
     modules.Transposed: _linear,

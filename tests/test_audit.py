@@ -1,4 +1,4 @@
-"""load against files that are damaged or made to harm: one error, no code, little memory."""
+"""load with damaged and malicious files: one type of error, no code executed, bounded memory."""
 
 import copy
 import hashlib
@@ -47,7 +47,7 @@ def fit(**params):
 
 
 class Forger:
-    """A file taken apart, to be changed and put together again with the right checksum."""
+    """The content of a file, to be changed and sealed again with the right checksum."""
 
     def __init__(self, estimator, folder):
         self.path = folder / "forged.skae"
@@ -82,7 +82,7 @@ class Forger:
 
 
 def sign(data):
-    """Return an archive without a comment as a file with a right checksum."""
+    """Return an archive without a comment as a file with a valid checksum."""
     data = data[:-2] + (64).to_bytes(2, "little")
     return data + hashlib.sha256(data).hexdigest().encode()
 
@@ -118,7 +118,7 @@ def forger(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def watched():
-    """Return a list that gets the forbidden events of this process while it is not None."""
+    """Return a list that collects forbidden audit events of this process while it is not None."""
     state = {"events": None}
 
     def hook(event, args):
@@ -131,7 +131,7 @@ def watched():
 
 @pytest.fixture
 def caged(forger, watched):
-    """Return a function that loads a file and returns what it got, or None for the one error.
+    """Return a function that loads a file and returns its estimator, or None for a ValueError.
 
     Anything but a ValueError fails, as does memory beyond the bound, or a forbidden event, or an
     error that comes only when something has been built.
@@ -222,7 +222,7 @@ DANGEROUS = """builtins.eval builtins.exec builtins.open builtins.getattr builti
 
 
 def as_nodes(name):
-    """Return a node of each kind that names something."""
+    """Return a node of each loader with a given name."""
     text, nothing = sequence(plain("id")), mapping(name=plain("id"))
     content = {"obj": node("ObjectNode", name, content=None), "func": "__init__"}
     calls = {"func": node("FunctionNode", name), "args": text, "kwds": nothing, "namespace": text}
@@ -261,7 +261,9 @@ def test_no_dangerous_name_is_ever_reached(forger, caged):
 def test_names_are_said_and_methods_are_refused_whatever_is_trusted(forger):
     schema, attributes = forger.attributes()
     attributes["random_state"] = node("FunctionNode", "os.system")
-    with pytest.raises(ValueError, match=r"does not know: \['os.system'\].*trusted=\['os.system'"):
+    with pytest.raises(
+        ValueError, match=r"unknown to skae.load: \['os.system'\].*trusted=\['os.system'"
+    ):
         forger.load(forger.seal(schema))
     attributes["random_state"] = as_nodes("os.system")[5]
     forger.path.write_bytes(forger.seal(schema))
@@ -270,7 +272,7 @@ def test_names_are_said_and_methods_are_refused_whatever_is_trusted(forger):
 
 
 def places(item, path=()):
-    """Yield the path to everything in a schema."""
+    """Yield the path to each item of a schema."""
     yield path
     for key, value in item.items() if type(item) is dict else enumerate(item):
         if type(value) in (dict, list):
@@ -330,7 +332,7 @@ def test_arrays_that_are_not_those_of_the_network_are_refused(forger, caged):
 def test_parameters_have_to_be_in_their_range(forger):
     schema, attributes = forger.attributes()
     attributes["lr"] = plain(-1.0)
-    with pytest.raises(ValueError, match="does not hold a whole estimator: The 'lr' parameter"):
+    with pytest.raises(ValueError, match="does not contain a valid estimator: The 'lr' parameter"):
         forger.load(forger.seal(schema))
 
 
@@ -433,7 +435,7 @@ def test_archives_that_are_not_as_save_writes_them_are_refused(forger, caged):
         ("0.npy", {"0.npy": None}),
         ("compressed or overlap", {"compression": zipfile.ZIP_LZMA, "comment": b"large" * 4000}),
         ("more than 10,000 members", {f"{i}.txt": b"" for i in range(10_001)}),
-        ("not each array is used once", {"more.npy": array(np.zeros(3))}),
+        ("an array is not used exactly once", {"more.npy": array(np.zeros(3))}),
         ("its format is 2", {"skae.json": b'{"format": 2}'}),
         ("schema has more than 4,194,304 bytes", {"skae.json": b" " * 2**22}),
     ],

@@ -1,4 +1,4 @@
-"""AutoencoderTransformer: what it learns, in what it can be put, how it fails."""
+"""AutoencoderTransformer: training, use in scikit-learn's tools, errors."""
 
 import copy
 import os
@@ -37,20 +37,20 @@ DIGITS, LABELS = load_digits(return_X_y=True)
 
 
 def small(n_rows=60, n_features=6, seed=0, dtype=np.float64):
-    """Rows near a plane: two factors, mixed, and a little noise."""
+    """Samples near a plane: two mixed factors and a little noise."""
     rng = np.random.RandomState(seed)
     X = rng.randn(n_rows, 2) @ rng.randn(2, n_features) + 0.1 * rng.randn(n_rows, n_features)
     return X.astype(dtype)
 
 
 def quick(**params):
-    """A small estimator that trains in a blink."""
+    """A small estimator that is trained quickly."""
     defaults = {"n_components": 2, "architecture": MLP((8,)), "max_epochs": 5, "tol": None}
     return AutoencoderTransformer(**{**defaults, "random_state": 0, **params})
 
 
 class TorchUsersModule(torch.nn.Module):
-    """What the README shows: any module with encode and decode."""
+    """A user's module with encode and decode, as in the README."""
 
     def __init__(self, n_features, n_components):
         super().__init__()
@@ -800,7 +800,7 @@ def test_bad_rows_raise_scikit_learns_errors(X, message):
         ({"architecture": MLP((8, 0))}, r"hidden_layer_sizes=\(8, 0\) must hold whole numbers"),
         ({"architecture": MLP(8)}, "'hidden_layer_sizes' parameter of MLP must be an array-like"),
         ({"loss": "bce"}, r"loss='bce' needs X in \[0, 1\], got values from -.* MinMaxScaler"),
-        ({"device": "tpu9"}, "device='tpu9' is not a device that torch knows"),
+        ({"device": "tpu9"}, "device='tpu9' is not a torch device"),
         ({"loss": torch.nn.MSELoss()}, r"returned \(\) for a batch .* reduction='none'"),
         ({"loss": torch.nn.MSELoss}, r"loss=MSELoss is a class; .* MSELoss\(reduction='none'\)"),
         ({"loss": lambda output, target: 1.0}, "returned float for a batch"),
@@ -824,7 +824,7 @@ def test_bce_allows_a_sigmoid_output_and_no_other():
     X = MinMaxScaler().fit_transform(small())
     explicit = quick(loss="bce", architecture=MLP((8,), output_activation="sigmoid")).fit(X)
     np.testing.assert_array_equal(explicit.reconstruct(X), quick(loss="bce").fit(X).reconstruct(X))
-    with pytest.raises(ValueError, match="output_activation='tanh' does not give probabilities"):
+    with pytest.raises(ValueError, match="output_activation='tanh' does not return probabilities"):
         quick(loss="bce", architecture=MLP(output_activation="tanh")).fit(X)
 
 
@@ -863,10 +863,10 @@ class Untrainable(TorchUsersModule):
     ("architecture", "message"),
     [
         (NoDecode, "a NoDecode without a method 'decode'"),
-        (WrongWidth, r"WrongWidth.decode turned .* \(2, 2\) into \(2, 5\); .* shape \(2, 6\)"),
-        (WrongCodes, r"WrongCodes.encode turned .* return a tensor of shape \(2, 2\)"),
+        (WrongWidth, r"WrongWidth.decode returned \(2, 5\) for .* \(2, 2\); .* shape \(2, 6\)"),
+        (WrongCodes, r"WrongCodes.encode returned .* return a tensor of shape \(2, 2\)"),
         (Fails, r"Fails.encode failed on float64 of shape \(2, 6\).* dtype of X"),
-        (GivesTwo, r"GivesTwo.encode turned .* into tuple; it must return a tensor"),
+        (GivesTwo, r"GivesTwo.encode returned tuple for .*; it must return a tensor"),
         (Untrainable, "Untrainable has no parameter that can be trained"),
         (MLP, r"architecture=MLP is a class; pass an instance, such as MLP\(\)"),
         (lambda p, k: "network", "built a str; it must return a torch.nn.Module"),

@@ -1,4 +1,4 @@
-"""The fast path: same gradients as autograd, same training, memory that stays linked."""
+"""Explicit backward pass, flat parameters and fused update: the same results as autograd."""
 
 import copy
 import itertools

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, on every variant of the estimators."""
+"""scikit-learn's estimator checks for every variant of the estimators."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from skae.architectures import MLP, Conv, Linear, Recurrent
 
 
 class OwnModule(torch.nn.Module):
-    """A module that a torch user might bring."""
+    """A module of a torch user."""
 
     def __init__(self, n_features, n_components):
         super().__init__()
@@ -27,7 +27,7 @@ class OwnModule(torch.nn.Module):
 
 
 class Clipping(GradientNormClipping):
-    """With a name that is the same in all processes that the tests are shared among."""
+    """A callback with the same repr in all processes of pytest-xdist."""
 
     def __repr__(self):
         return "Clipping()"

@@ -1,4 +1,4 @@
-"""Private names of scikit-learn and torch that are missing: the same fits, without them."""
+"""Missing private names of scikit-learn and torch: the fallbacks fit the same models."""
 
 import pickle
 import subprocess
@@ -76,7 +76,7 @@ HIDDEN = {
 
 
 def fit_without(hidden, blocked=()):
-    """Return what estimators learn in a process where names are missing for skae."""
+    """Return the fitted state of estimators in a process where skae cannot import some names."""
     pairs = [tuple(name.rsplit(".", 1)) for name in hidden]
     code = FIT.format(hidden=pairs, blocked=list(blocked))
     result = subprocess.run([sys.executable, "-c", code], capture_output=True)

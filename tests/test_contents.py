@@ -1,4 +1,4 @@
-"""Samples found equal by their content, and held out with all copies."""
+"""Detection of equal samples, and their joint assignment in a split."""
 
 import numpy as np
 import pytest

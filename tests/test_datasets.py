@@ -1,4 +1,4 @@
-"""Official files are read, missing ones downloaded, others refused; a plane is bent."""
+"""Data sets: reading, download, verification by hash, and the bent plane."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ from skae.architectures import MLP, Linear
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    """Eight small files in MNIST's format and place, with their hashes."""
+    """Eight small files in MNIST's format and folders, with their hashes."""
     rng = np.random.RandomState(0)
     contents = {}
     for part, n_samples in (("train", 6), ("t10k", 4)):
@@ -41,7 +41,7 @@ def tiny(monkeypatch, tmp_path):
 
 @pytest.fixture
 def cifar10(monkeypatch, tmp_path):
-    """Write an archive of two records a batch, in the layout of CIFAR-10, and return records."""
+    """Write an archive like that of CIFAR-10 with two records per batch, and return the records."""
     rng = np.random.RandomState(0)
     names = ["test_batch.bin", *(f"data_batch_{i}.bin" for i in (2, 1, 3, 4, 5))]  # any order
     batches = {name: rng.randint(0, 256, (2, 3073)).astype(np.uint8) for name in names}
@@ -62,7 +62,7 @@ def cifar10(monkeypatch, tmp_path):
 
 
 def write_jpegs(folder, colours):
-    """Write a zip file of plain images, named part/class/number.jpg, of the colours given."""
+    """Write a zip file of uniformly coloured images named part/class/number.jpg."""
     with zipfile.ZipFile(folder / "cifar10-jpeg.zip", "w") as archive:
         archive.writestr("train/", b"")
         archive.writestr("readme.txt", b"not an image")

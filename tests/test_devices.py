@@ -1,7 +1,8 @@
-"""Accelerators: where data goes, that nothing waits in between, mixed precision.
+"""Accelerators: placement of data, absence of synchronisation, mixed precision.
 
-Tests that need a GPU are skipped where there is none. Others run the same code on torch's device
-"meta", whose tensors have no values: whatever needs one, and would make a GPU wait, is an error.
+Tests that need a GPU are skipped without one. Others run the same code on torch's device "meta",
+whose tensors have no values: an operation that needs a value, and would synchronise with a GPU,
+is an error.
 """
 
 from dataclasses import replace
@@ -26,7 +27,7 @@ needs_cuda = pytest.mark.skipif(
 X = np.random.RandomState(0).rand(200, 64).astype(np.float32)
 
 NETWORKS = {
-    "written-out gradients": {"architecture": MLP((8,))},
+    "explicit gradients": {"architecture": MLP((8,))},
     "autograd": {"architecture": MLP((8,), activation="gelu", norm="batch", dropout=0.1)},
     "convolutions": {"architecture": Conv((1, 8, 8), channels=(4,))},
     "recurrent": {"architecture": Recurrent((8, 8), hidden_size=4)},
@@ -36,7 +37,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("whole", [True, False], ids=["rows on the device", "rows in batches"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_no_step_asks_the_device_for_a_value(monkeypatch, name, whole):
+def test_no_step_synchronises_with_the_device(monkeypatch, name, whole):
     ae = AutoencoderTransformer(2, optimizer="sgd", max_epochs=1, tol=None, **NETWORKS[name])
     ae.fit(X)
     ae._settings = replace(ae._settings, device="meta")
@@ -133,7 +134,7 @@ def test_precision_is_a_setting_that_survives_clone_and_counts_from_the_next_chu
     assert ae.set_params(precision="full").partial_fit(X).net_.settings.precision == "full"
 
 
-def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
+def test_a_failed_chunk_restores_the_random_state_of_the_device():
     def corrupt(X, generator):
         torch.rand(1, generator=generator)
         if corrupt.fails:
@@ -152,7 +153,7 @@ def test_a_chunk_that_fails_gives_back_the_random_numbers_of_the_device():
 
 @needs_cuda
 @pytest.mark.parametrize("whole", [True, False], ids=["rows on the GPU", "rows in batches"])
-@pytest.mark.parametrize("name", ["written-out gradients", "convolutions", "recurrent"])
+@pytest.mark.parametrize("name", ["explicit gradients", "convolutions", "recurrent"])
 def test_a_gpu_learns_what_the_cpu_learns(monkeypatch, name, whole):
     monkeypatch.setattr(training_data, "fits_in_memory", lambda n_bytes, device: whole)
     cpu, gpu = (
@@ -187,7 +188,7 @@ def test_every_kind_of_network_trains_on_a_gpu_without_waiting(name, precision):
 
 
 @pytest.mark.parametrize("name", ["cpu", "auto"])
-def test_devices_that_are_always_there(name):
+def test_cpu_and_auto_are_always_available(name):
     expected = "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
     if not torch.backends.mps.is_available():
         assert resolve_device(name, np.dtype("float32")).type == expected

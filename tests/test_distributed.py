@@ -1,4 +1,4 @@
-"""One model trained by two processes, beside the same training in one.
+"""Data-parallel training by two processes, compared with training in one.
 
 This file is also the program that the processes run: with a rank and a file to meet at, it goes
 through the scenarios and writes what it found to a pickle beside that file.
@@ -45,7 +45,7 @@ def estimator(**params):
 
 
 def state(ae):
-    """Return all that training decides: weights, buffers, curves."""
+    """Return the results of training: weights, buffers, curves."""
     arrays = {name: value.numpy() for name, value in ae.module_.state_dict().items()}
     learned = ("mean_", "loss_curve_", "components_", "explained_variance_ratio_")
     return arrays | {name: getattr(ae, name) for name in learned if hasattr(ae, name)}
@@ -65,14 +65,14 @@ class DieInMidTraining(Callback):
 
 
 class Builder:
-    """Has a place in memory as its repr."""
+    """A callable whose repr contains its address."""
 
     def build(self, n_features, n_components):
         return MLP((8,)).build(n_features, n_components)
 
 
 def run_scenarios(rank, meeting):
-    """Write down what this rank finds; the last thing that rank 1 finds is its end."""
+    """Record the results of this rank; rank 1 exits at the end."""
     found = {}
     mine = X[rank::2]
     for name, params in SAME_BATCHES.items():
@@ -131,7 +131,7 @@ def run_scenarios(rank, meeting):
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """What two ranks found, the standard error of each."""
+    """The results of two ranks, and the standard error of each."""
     folder = tmp_path_factory.mktemp("ranks")
     children = [
         subprocess.Popen(
@@ -190,7 +190,7 @@ def test_chunks_in_shares_are_the_chunks_of_one_process(ranks):
 
 
 class BatchesOfBothRanks(training_data.Batches):
-    """The batches of two ranks whose rows alternate, put together."""
+    """The joint batches of two ranks whose rows alternate."""
 
     ranks = [(rank, torch.Generator()) for rank in range(2)]
 
@@ -238,7 +238,7 @@ def test_one_rank_speaks_for_all(ranks):
 
 def test_an_error_of_one_rank_is_an_error_of_all(ranks):
     (first, second), _ = ranks
-    assert "because rank 1 met ValueError: Input X contains NaN" in first["nan"]
+    assert "because of an error on rank 1: ValueError: Input X contains NaN" in first["nan"]
     assert second["nan"].startswith("ValueError: Input X contains NaN")
 
 
@@ -273,7 +273,7 @@ def test_the_death_of_a_rank_ends_the_others(ranks):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("Connection closed by peer", "has lost another rank: see what that one printed last"),
+        ("Connection closed by peer", "has lost another rank: see the last output of that rank"),
         ("Timed out waiting 1000ms", "has waited for another rank .*TORCH_DISTRIBUTED_DEBUG"),
     ],
 )

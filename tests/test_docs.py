@@ -1,4 +1,4 @@
-"""What the documentation says is so: docstrings, names, imports, files."""
+"""Documentation agrees with the code: docstrings, names, imports, files."""
 
 import functools
 import importlib

@@ -1,4 +1,4 @@
-"""The form of the examples, and the images that they share; what they show is run with the docs."""
+"""The format of the examples, and the images that they share; they are run with the docs."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.fixture
 def data(monkeypatch):
-    """The module that the examples get their images from, without a data folder."""
+    """The module that loads the images of the examples, without a data folder."""
     monkeypatch.delenv("SKAE_DATA", raising=False)
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.delitem(sys.modules, "_data", raising=False)

@@ -1,4 +1,4 @@
-"""What breaks while an estimator works: it stays what it was, and a message says what happened."""
+"""Failures during fit and inference: the estimator is unchanged, and the message explains them."""
 
 import os
 import pickle
@@ -59,7 +59,7 @@ EVENTS = [
 
 
 class Planted(Callback):
-    """Does something at one event, at its second time if there is more than one."""
+    """A callback that calls a function at an event, at its second occurrence if it recurs."""
 
     def __init__(self, act):
         self.act = act
@@ -84,7 +84,7 @@ def raise_error():
 
 @pytest.fixture
 def press_ctrl_c():
-    """What presses it, also where the shell that started the tests has it ignored."""
+    """Send SIGINT, with its default handler even if the parent shell ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield lambda: signal.raise_signal(signal.SIGINT)
     signal.signal(signal.SIGINT, before)
@@ -200,7 +200,7 @@ def test_a_killed_worker_ends_the_search_with_an_error_and_harms_nothing():
 
 
 class Greedy(torch.nn.Module):
-    """Needs more memory than there is for more than so many rows."""
+    """A layer that is out of memory for more than a number of rows."""
 
     most_rows = 3
     ask = staticmethod(lambda: torch.empty(2**50))
@@ -263,20 +263,22 @@ def test_other_errors_of_a_module_are_not_taken_for_want_of_memory(monkeypatch):
 def test_results_that_overflow_are_an_error(strategy):
     tiny, huge = (X * 1e-3).astype(np.float32), np.full((2, 4), 3e38, np.float32)
     ae = autoencoder().fit(tiny)
-    with pytest.raises(ValueError, match=r"encode gave values that are not finite .* up to 3e\+38"):
+    with pytest.raises(
+        ValueError, match=r"encode returned values that are not finite .* up to 3e\+38"
+    ):
         ae.transform(huge)
-    with pytest.raises(ValueError, match=r"decode gave values that are not finite"):
+    with pytest.raises(ValueError, match=r"decode returned values that are not finite"):
         autoencoder().fit(tiny * 1e6).inverse_transform(huge[:, :2])
     clf = PretrainedEncoderClassifier(
         FrozenEstimator(ae), strategy=strategy, max_epochs=1, tol=None
     )
-    with pytest.raises(ValueError, match="gave values that are not finite"):
+    with pytest.raises(ValueError, match="returned values that are not finite"):
         clf.fit(tiny, y).predict(huge)
 
 
 def test_scores_that_overflow_are_an_error():
     for score in (FITTED.score, FITTED.score_samples):
-        with pytest.raises(ValueError, match=r"values up to 1e\+200 .* overflows: scale X"):
+        with pytest.raises(ValueError, match=r"values up to 1e\+200.* overflows: scale X"):
             score(np.full((2, 4), 1e200))
 
 

@@ -1,4 +1,4 @@
-"""Generation: paths between rows, angles of codes, rows drawn from a density of codes."""
+"""Generation: interpolation, spherical coordinates, samples from a density of latent codes."""
 
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ DENSITIES = ["uniform", "gaussian", "kde", GaussianMixture(2), KernelDensity()]
 
 
 class Codes(TransformerMixin, BaseEstimator):
-    """Rows are their own codes, so that drawn rows show what was drawn."""
+    """An estimator whose codes are the rows, so that samples are the drawn codes."""
 
     def __init__(self, latent="euclidean"):
         self.latent = latent
@@ -54,7 +54,7 @@ def ae(rows):
 
 
 def angles_between(codes):
-    """Angles from each code to the next, by their cosine."""
+    """Angles between consecutive codes, by their cosine."""
     return np.arccos(np.clip((codes[:-1] * codes[1:]).sum(axis=1), -1, 1))
 
 

@@ -59,7 +59,7 @@ def imports_of(text):
 
 
 def faults_of(file, text):
-    """Return what breaks the rules in a file, given by its path below skae."""
+    """Return the violations of the rules in a file, given by its path below skae."""
     parts = Path(file).with_suffix("").parts
     group, faults = parts[0], []
     for module, name in imports_of(text):

@@ -38,6 +38,6 @@ def test_input_without_numbers_is_an_error(given, message):
 
 
 def test_masked_values_are_an_error():
-    with pytest.raises(ValueError, match=r"with 1 masked values, .* under the mask: fill them in"):
+    with pytest.raises(ValueError, match=r"with 1 masked values, .* under the mask: impute them"):
         AutoencoderTransformer().fit(np.ma.array(X, mask=X.max() == X))
     np.testing.assert_array_equal(as_array(np.ma.array(X)), X)

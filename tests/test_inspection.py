@@ -1,4 +1,4 @@
-"""Reports and comparisons: planted faults are found, numbers are those of plain NumPy."""
+"""Reports and comparisons: planted faults are detected, numbers equal those of NumPy."""
 
 import sys
 import warnings
@@ -34,7 +34,7 @@ SPREADS = np.array([4.0, 3.0, 1.0, 1.0, 0.5, 0.5])
 
 
 def small(n_rows=200, seed=0):
-    """Rows of six independent columns of known spread, off the origin."""
+    """Rows of six independent columns of known standard deviation, not centred."""
     return 2 + np.random.RandomState(seed).randn(n_rows, 6) * SPREADS
 
 
@@ -48,7 +48,7 @@ def scaled(ae):
 
 
 class Planted(torch.nn.Module):
-    """Codes: the first two columns, minus twice the first, a constant."""
+    """An estimator whose codes are the first two columns, minus twice the first, and a constant."""
 
     def __init__(self, n_features, n_components):
         super().__init__()
@@ -170,7 +170,7 @@ def test_signals_in_their_own_shape_are_rows():
 
 
 class ReluCodes(torch.nn.Module):
-    """A network whose codes are dead from the start where its bias says so."""
+    """A network whose codes are dead from the start, depending on its bias."""
 
     def __init__(self, n_features, n_components, bias):
         super().__init__()
@@ -481,7 +481,7 @@ def test_a_step_without_inverse_transform_is_an_error_with_a_remedy():
 
 
 class KNeighborsFeatures(StandardScaler):
-    """A step that cannot be undone."""
+    """A step without inverse_transform."""
 
     inverse_transform = property()
 

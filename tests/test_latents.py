@@ -12,7 +12,7 @@ from skae.modules.latents import Latent
 
 @pytest.fixture
 def encoded():
-    """A function from a kind of latent codes to what its encoder might have given for 4 codes."""
+    """A function that returns random output of an encoder for 4 codes of a kind."""
 
     def encode(latent):
         generator = torch.Generator().manual_seed(0)

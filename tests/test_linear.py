@@ -1,4 +1,4 @@
-"""The linear autoencoder beside PCA: same axes, same scores, training left alone."""
+"""The linear autoencoder compared with PCA: axes, scores, unchanged training."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ NAMES = ["components_", "explained_variance_", "explained_variance_ratio_"]
 
 
 def small(n_rows=60, n_features=6, n_factors=3, noise=0.1, seed=0):
-    """Rows near a plane, off the origin."""
+    """Rows near a plane, not centred."""
     rng = np.random.RandomState(seed)
     factors = rng.randn(n_rows, n_factors) * np.arange(n_factors, 0, -1)
     return 5 + factors @ rng.randn(n_factors, n_features) + noise * rng.randn(n_rows, n_features)
@@ -34,7 +34,7 @@ def linear(n_components=2, tied_weights=False, **params):
 
 
 def weighted_pca(X, weight, n_components):
-    """Components and variances by eigenvectors of the covariance; a second way to PCA's."""
+    """Components and variances by eigenvectors of the covariance: an independent PCA."""
     centered = X - np.average(X, axis=0, weights=weight)
     values, vectors = np.linalg.eigh((weight * centered.T) @ centered / (weight.sum() - 1))
     rows = vectors.T[::-1][:n_components]

@@ -1,4 +1,4 @@
-"""What a step minimises: each penalty by its formula, corruption, warm-up."""
+"""The objective: each penalty by its formula, corruption, warm-up."""
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_a_callable_corruption_may_write_to_its_rows_but_not_change_their_shape(
     own.corrupt(X, lambda rows: rows, generator())
     assert torch.equal(X, before)
     wrong = make_objective(corruption=lambda rows, generator: rows[:, 1:])
-    with pytest.raises(ValueError, match=r"turned a batch of shape \(9, 6\) into \(9, 5\)"):
+    with pytest.raises(ValueError, match=r"returned \(9, 5\) for a batch of shape \(9, 6\)"):
         wrong.corrupt(X, lambda rows: rows, generator())
 
 

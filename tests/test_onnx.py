@@ -1,4 +1,4 @@
-"""Models in ONNX: they compute what the estimators compute, without torch."""
+"""ONNX models: the same results as the estimators, without torch."""
 
 import importlib
 import os
@@ -68,7 +68,7 @@ def autoencoder(**parameters):
 
 
 def run(estimator, X, opset=None, **options):
-    """Return what onnxruntime makes of rows."""
+    """Return the outputs of onnxruntime for rows."""
     model = to_onnx(estimator, X[:1], options=options or None, target_opset=opset)
     return onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"X": X})
 
@@ -81,7 +81,7 @@ def assert_classifies_alike(clf, X):
 
 @pytest.fixture(scope="module")
 def images():
-    """MNIST's images where they are at hand, or else digits, in [0, 1], and their classes."""
+    """Images of MNIST if it is available, otherwise digits, in [0, 1], and their classes."""
     if Path(os.environ.get("SKAE_DATA", ""), "mnist").is_dir():
         X, y = fetch_mnist(subset="test", return_X_y=True)
         return X[:1000], y[:1000]

@@ -27,7 +27,7 @@ DIGITS = load_digits().data.astype(np.float32)
 
 
 def make(**params):
-    """A small estimator that trains in a blink."""
+    """A small estimator that is trained quickly."""
     defaults = {"n_components": 3, "architecture": MLP((16,)), "max_epochs": 4, "tol": None}
     return AutoencoderTransformer(**{**defaults, "random_state": 0, **params})
 
@@ -367,7 +367,7 @@ def test_weight_decay_makes_weights_smaller_as_the_optimisers_own_setting_does()
 
 
 class Recorder(Callback):
-    """Notes the learning rate after each epoch."""
+    """Records the learning rate after each epoch."""
 
     def on_train_begin(self, net, **kwargs):
         self.rates_ = []
@@ -451,9 +451,18 @@ def test_callbacks_survive_clone_and_follow_partial_fit():
             "penalty='contractive' is computed for each row separately, but norm='batch' mixes",
         ),
         ({"penalty": "kl", "architecture": Linear()}, r"penalty='kl' needs codes in \(0, 1\)"),
-        ({"corruption": lambda X, generator: X.tolist()}, "into list; it must return a tensor"),
-        ({"optimizer": "lbfgs", "weight_decay": 0.1}, "weight_decay=0.1 is not known to LBFGS"),
-        ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, "0.1 is not known to Rprop: use"),
+        (
+            {"corruption": lambda X, generator: X.tolist()},
+            "returned list for .* it must return a tensor",
+        ),
+        (
+            {"optimizer": "lbfgs", "weight_decay": 0.1},
+            "weight_decay=0.1 is not a parameter of LBFGS",
+        ),
+        (
+            {"optimizer": torch.optim.Rprop, "weight_decay": 0.1},
+            "0.1 is not a parameter of Rprop: use",
+        ),
         ({"callbacks": [EarlyStopping()]}, "callbacks holds skorch's EarlyStopping"),
         ({"callbacks": [("r2", EpochScoring("r2"))]}, "holds skorch's EpochScoring, which needs"),
         ({"callbacks": ["log"]}, "callbacks holds 'log', which is not a skorch callback: pass"),

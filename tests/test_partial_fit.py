@@ -1,4 +1,4 @@
-"""Learning in parts: chunks of a stream, for both estimators."""
+"""Incremental learning with partial_fit, for both estimators."""
 
 import pickle
 import tracemalloc
@@ -23,7 +23,7 @@ CLASSES = ["ant", "bee", "cow"]
 
 
 def autoencoder(**params):
-    """A small autoencoder that trains in a blink."""
+    """A small autoencoder that is trained quickly."""
     defaults = {"architecture": MLP((8,)), "batch_size": 32, "max_epochs": 1, "tol": None}
     return AutoencoderTransformer(2, **{**defaults, "random_state": 0, **params})
 
@@ -32,14 +32,14 @@ FITTED = autoencoder(max_epochs=20).fit(X)
 
 
 def classifier(given=None, **params):
-    """A classifier behind a fitted encoder, for one epoch."""
+    """A classifier on a fitted encoder, for one epoch."""
     given = FrozenEstimator(FITTED) if given is None else given
     defaults = {"batch_size": 32, "max_epochs": 1, "tol": None, "random_state": 0}
     return PretrainedEncoderClassifier(given, **{**defaults, **params})
 
 
 def rows_that_are_alike():
-    """Four chunks of the same rows, each in an order of its own, so of the same mean and spread."""
+    """Four permutations of the same rows, which have the same mean and standard deviation."""
     rng = np.random.RandomState(1)
     return np.concatenate([rng.permutation(64) for _ in range(4)])
 
@@ -158,9 +158,7 @@ def test_what_the_first_chunk_must_say():
     clf = classifier()
     with pytest.raises(ValueError, match=r"classes=None, but the first call .* pass classes="):
         clf.partial_fit(X, y)
-    with pytest.raises(
-        ValueError, match=r"labels that the fitted .* know: \[2\]\. It knows \[0, 1"
-    ):
+    with pytest.raises(ValueError, match=r"labels that are not .*: \[2\]\. Its classes are \[0, 1"):
         clf.partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match=r"classes contains NaN or None"):
         clf.partial_fit(X, LABELS, classes=["ant", None])
@@ -175,7 +173,9 @@ def test_what_later_chunks_must_not_change():
     before = clf.predict_proba(X)
     with pytest.raises(ValueError, match=r"classes=\[0, 1\] are not those .*\[0, 1, 2\]: leave"):
         clf.partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match=r"know: \['ant', 'bee', 'cow'\]\. It knows \[0, 1, 2\]"):
+    with pytest.raises(
+        ValueError, match=r"network: \['ant', 'bee', 'cow'\]\. Its classes are \[0, 1, 2\]"
+    ):
         clf.partial_fit(X, LABELS)
     with pytest.raises(ValueError, match=r"activation='relu', but activation is 'tanh' now"):
         clone(clf).partial_fit(X, y, [0, 1, 2]).set_params(activation="tanh").partial_fit(X, y)

@@ -1,4 +1,4 @@
-"""save and load: the same predictions, whole files, bounded size, clear errors."""
+"""save and load: the same predictions, atomic writes, bounded size, errors."""
 
 import copy
 import errno
@@ -303,7 +303,7 @@ def test_trust_is_a_list(trusted, tmp_path):
     [
         ({"architecture": lambda a, b: Mine(a, b)}, "<lambda> is not at the top level"),
         ({"loss": MLP().build}, "MethodNode, which is never loaded"),
-        ({"callbacks": {True: 1}}, "a dict has keys that are no numbers or strings"),
+        ({"callbacks": {True: 1}}, "a dict has duplicate keys, or keys that are not"),
     ],
 )
 def test_save_refuses_what_load_would(params, message, tmp_path):
@@ -316,7 +316,7 @@ def test_save_refuses_a_network_that_is_not_whole(tmp_path):
     ae = quick().fit(X)
     with torch.no_grad():
         next(ae.module_.parameters()).fill_(np.nan)
-    with pytest.raises(ValueError, match=r"encode gave values that are not finite"):
+    with pytest.raises(ValueError, match=r"encode returned values that are not finite"):
         skae.save(ae, tmp_path / "a.skae")
 
 
@@ -329,7 +329,7 @@ def test_a_network_that_is_too_wide_for_load_can_still_be_copied(tmp_path, monke
 
 
 def test_save_takes_estimators_only(tmp_path):
-    with pytest.raises(TypeError, match="is no estimator"):
+    with pytest.raises(TypeError, match="is not an estimator"):
         skae.save({"ae": quick()}, tmp_path / "a.skae")
 
 

@@ -23,7 +23,7 @@ X = np.random.RandomState(0).randn(20, 4)
 
 
 def nested(last):
-    """Two scalers and a last step, below all that can be around it."""
+    """Two scalers and a last step, inside nested Pipelines and wrappers."""
     inner = make_pipeline(StandardScaler(with_std=False), FrozenEstimator(last))
     outer = make_pipeline(StandardScaler(), inner)
     return FrozenEstimator(GridSearchCV(outer, {}, cv=2).fit(X))

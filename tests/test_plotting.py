@@ -1,4 +1,4 @@
-"""Displays of rows, curves and reports: what is drawn, where and in which colours."""
+"""Displays of samples, curves and reports: content, positions and colours."""
 
 from types import SimpleNamespace
 
@@ -45,7 +45,7 @@ PLANE = PCA(2).fit(X)
 
 @pytest.fixture(scope="module")
 def ae():
-    """An autoencoder of digits that knows their shape, hardly trained, with both curves."""
+    """An autoencoder of digits with an input_shape, trained for a few steps, with both curves."""
     architecture = Conv(input_shape=(-1, 8, 8), channels=(2,))
     params = {"max_epochs": 3, "tol": None, "early_stopping": True, "random_state": 0}
     return AutoencoderTransformer(2, architecture=architecture, **params).fit(X)
@@ -73,7 +73,7 @@ def comparison(r2=0.9):
 
 
 def displays(ae):
-    """One of each, none of which is drawn."""
+    """One Display of each class, not plotted."""
     yield LossCurveDisplay([2.0, 1.0], accuracy_curve=[0.5, 0.9])
     yield LatentDisplay(PLANE.transform(X), y=LABELS)
     yield DecoderGridDisplay(X[:6].reshape(2, 3, 64), [0, 1, 2], [0, 1])
@@ -297,7 +297,7 @@ def test_interpolation_has_the_latent_path_above_the_other(ae):
 
 
 class OwnNetwork(torch.nn.Module):
-    """A linear decoder, so that it responds by its weights."""
+    """A linear decoder, whose response are its weights."""
 
     def __init__(self, n_features, n_components):
         super().__init__()
@@ -306,7 +306,7 @@ class OwnNetwork(torch.nn.Module):
 
 
 class OnSphere(TransformerMixin, BaseEstimator):
-    """Codes are the rows, three numbers of norm 1, and so are decoded rows."""
+    """Codes are the rows, unit vectors of three numbers, and so are decoded rows."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = 3

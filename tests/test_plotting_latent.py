@@ -1,4 +1,4 @@
-"""Displays of codes and of decoded codes: what is drawn, where and in which colours."""
+"""Displays of codes and of decoded codes: content, positions and colours."""
 
 import sys
 
@@ -26,13 +26,13 @@ PIPE = make_pipeline(StandardScaler(), PCA(2)).fit(X)
 
 @pytest.fixture(scope="module")
 def sphere():
-    """An autoencoder with codes on the sphere, hardly trained."""
+    """An autoencoder with codes on the sphere, trained for a few steps."""
     params = {"max_epochs": 3, "tol": None, "random_state": 0}
     return AutoencoderTransformer(3, latent="sphere", **params).fit(X)
 
 
 class Codes(TransformerMixin, BaseEstimator):
-    """Rows are their own codes."""
+    """An estimator whose codes are the rows."""
 
     def fit(self, X, y=None):
         self.n_features_in_ = np.shape(X)[1]
@@ -55,7 +55,7 @@ def box(image):
 
 
 def overlap(one, other):
-    """Tell whether two boxes share more than rounding."""
+    """Return whether two boxes overlap by more than rounding."""
     low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
     return (high - low > 1e-9 * np.abs(high)).all()
 

@@ -1,4 +1,4 @@
-"""What is seen of training: nothing, a line of progress, or what callbacks make of it."""
+"""Output of training: nothing, a progress line, or that of callbacks."""
 
 import importlib.util
 import io
@@ -97,7 +97,7 @@ def test_a_shorter_line_leaves_nothing_of_the_one_before(monkeypatch):
 
 
 class Writer:
-    """What some logs put in the place of standard error."""
+    """A stream without isatty, like those that some loggers substitute for standard error."""
 
     def __init__(self):
         self.text = ""
@@ -143,7 +143,7 @@ def test_callbacks_of_skorch_are_copied_for_each_fit(make):
 
 
 class Recorder:
-    """Notes what it hears; ends the tasks of one name after so many."""
+    """A callback that records events, and ends the tasks of one name after a number of them."""
 
     max_propagation_depth = None
 

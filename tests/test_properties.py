@@ -1,4 +1,4 @@
-"""Whatever is given as rows: the right answer, or an error that helps, and nothing else changes.
+"""Arbitrary input as rows: the right result or a helpful error, without side effects.
 
 Rows come in every form that a user might have them in. The oracle is the same estimator on a
 float64 copy of the same numbers in C order. ``--hypothesis-profile=long`` tries many more.
@@ -219,7 +219,7 @@ EXTREME = st.one_of(
 
 @st.composite
 def tables(draw, n_columns=N_COLUMNS, min_rows=0):
-    """What is passed, and what it means: a table of finite numbers of the right shape, or None."""
+    """The input, and its meaning: a table of finite numbers of the right shape, or None."""
     name = draw(st.sampled_from(sorted(FORMS)))
     width = draw(st.sampled_from([n_columns] * 8 + [0, 1, n_columns + 1]))
     shape = (draw(st.integers(min_rows, 6)), width)
@@ -233,18 +233,18 @@ def tables(draw, n_columns=N_COLUMNS, min_rows=0):
 
 
 def is_ordinary(meant):
-    """Tell whether there is no excuse for an error: rows of the size of those of fit."""
+    """Return whether an error is a fault: the values are of the order of those of fit."""
     return meant is not None and np.abs(meant).max() <= 100
 
 
 def is_single(X):
-    """Tell whether scikit-learn takes rows for float32."""
+    """Return whether scikit-learn converts rows to float32."""
     dtypes = list(X.dtypes) if isinstance(X, pd.DataFrame) else [getattr(X, "dtype", None)]
     return all(dtype in (np.dtype("f4"), torch.float32, torch.bfloat16) for dtype in dtypes)
 
 
 def content(X):
-    """What must be the same after a call."""
+    """The state that a call must not change."""
     if isinstance(X, torch.Tensor):
         dense = X.detach().to_dense() if X.is_sparse else X.detach()
         return () if X.is_meta else (X.requires_grad, X.grad, repr(dense.flatten().tolist()))
@@ -276,7 +276,7 @@ def nothing_else_changes(*inputs):
 
 
 def answer(function, *args):
-    """The answer, or None for an error that says something."""
+    """The result, or None for an error with a helpful message."""
     with nothing_else_changes(*args):
         try:
             return np.asarray(function(*args))
@@ -286,7 +286,7 @@ def answer(function, *args):
 
 
 def check(function, X, meant, learns=False):
-    """Check an answer against that for a plain copy of the same numbers."""
+    """Compare a result with that for a plain copy of the same numbers."""
     found = answer(function, X)
     tolerance = 1e-7 if learns else 1e-10
     if learns and meant is not None and is_single(X):

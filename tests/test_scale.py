@@ -1,4 +1,4 @@
-"""Past one machine's cores and memory: Dask clusters, rows on disk, chunks."""
+"""Scaling: Dask clusters, rows on disk, chunks."""
 
 import os
 import signal
@@ -162,7 +162,7 @@ def test_transform_of_a_dask_array_is_lazy_and_block_by_block(digits):
 
 @pytest.fixture(scope="module")
 def client():
-    """A cluster of two worker processes, as a remote one is talked to."""
+    """A cluster of two worker processes, addressed like a remote one."""
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     )

@@ -1,4 +1,4 @@
-"""Several threads at once: what each gets is what it would get alone."""
+"""Concurrent threads: the same results as in sequence, and the number of threads of a step."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Thread
@@ -23,7 +23,7 @@ def autoencoder(**params):
 
 
 def together(n_threads, work):
-    """Results of work(0), work(1), ..., each in a thread, begun at the same moment."""
+    """Return the results of work(0), work(1), ..., each in a thread, started at the same time."""
     barrier = Barrier(n_threads)
 
     def begin(number):

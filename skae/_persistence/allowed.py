@@ -1,9 +1,9 @@
 """What a saved file may hold: every node of its schema is checked before anything is built.
 
-skops builds objects from a schema, a tree of nodes. A node is a dict that names how to build
-(``__loader__``) and what (``__module__`` and ``__class__``). Names are looked up in lists of
-single types and functions: a package as a whole is never trusted, since numpy and scikit-learn
-have functions that read files and unpickle.
+skops builds objects from a schema, a tree of nodes. A node is a dict with the loader to use
+(``__loader__``) and the name of the object (``__module__`` and ``__class__``). Names are compared
+with allowlists of single types and functions: a package as a whole is never trusted, since numpy
+and scikit-learn have functions that read files and unpickle.
 """
 
 import io
@@ -19,10 +19,10 @@ from skae._classifier import PretrainedEncoderClassifier
 from skae._sklearn_compat import scorers
 from skae._training.settings import AutoencoderSettings, ClassifierSettings
 
-#: The protocol of skops whose nodes are known here.
+#: The supported protocol of skops.
 PROTOCOL = 2
 
-#: Kinds of nodes that are data, with the names they may have.
+#: Loaders of plain data, with the names that are allowed for each.
 DATA = {
     "DTypeNode": {"numpy.dtype"},
     "DictNode": {"builtins.dict", "collections.OrderedDict"},
@@ -34,39 +34,39 @@ DATA = {
     "TupleNode": {"builtins.tuple"},
 }
 
-#: Kinds whose names the user has to trust, whatever they are. Kinds that are in no list, such as
-#: bound methods and operators, are refused whatever is trusted.
+#: Loaders that are allowed only for names that the user trusts. Loaders that are in no list, such
+#: as those of bound methods and operators, are refused even then.
 TRUSTED_ONLY = {
     "ConstructorFromReduceNode",
     "LossNode",
     "PartialNode",
-    "RandomGeneratorNode",  # their position in their buffer is not checked by NumPy
+    "RandomGeneratorNode",  # NumPy does not check their position in the buffer
     "RandomStateNode",
     "TreeNode",
 }
 
-#: Estimators whose compiled code follows indices that they keep, unchecked.
+#: Estimators whose compiled code reads memory at fitted indices without a check of their range.
 UNCHECKED = {"NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"}
 
-#: Types of keys of dicts: skops makes them out of strings, which booleans would not survive.
+#: Types of keys of dicts. skops converts them from strings, which is wrong for booleans.
 KEYS = {"builtins.float", "builtins.int", "builtins.str"} | {
     f"numpy.{kind.__name__}"
     for kind in set(np.sctypeDict.values())
     if issubclass(kind, (np.number, np.str_))
 }
 
-#: Types of single values, and of dtypes that are parameters.
+#: Types of scalars, and of dtypes that are parameters.
 PLAIN = KEYS | {"builtins.bool", f"numpy.{np.bool_.__name__}"}
 
 
 def name_of(thing):
-    """Return the name under which skops knows a type or function."""
+    """Return the name that skops uses for a type or function."""
     return f"{thing.__module__}.{thing.__name__}"
 
 
 @cache
 def known_objects():
-    """Return the types whose instances a file may hold, by name."""
+    """Return the types whose instances a file may contain, by name."""
     from sklearn.utils import all_estimators  # imports all of scikit-learn
 
     types = [kind for name, kind in all_estimators() if name not in UNCHECKED]
@@ -90,7 +90,7 @@ def splitters():
 
 @cache
 def known_functions():
-    """Return the names of functions that a file may hold: arithmetic, and scikit-learn's scores."""
+    """Return the names of the functions a file may contain: ufuncs and scikit-learn's metrics."""
     from sklearn import metrics
 
     scores = {metrics.get_scorer(name)._score_func for name in metrics.get_scorer_names()}
@@ -99,7 +99,7 @@ def known_functions():
 
 
 def nodes(schema):
-    """Return all dicts in a schema that skops might take for a node, in a fixed order."""
+    """Yield all dicts in a schema that skops might interpret as a node, in a fixed order."""
     pending = [schema]
     while pending:
         item = pending.pop()
@@ -115,24 +115,24 @@ def audit(schema, arrays):
     Parameters
     ----------
     schema : dict
-        What skops's ``schema.json`` holds.
+        Content of skops's ``schema.json``.
     arrays : dict of bytes
-        The other members, by name.
+        The other members of the archive, by name.
 
     Returns
     -------
     names : set of str
-        All that the schema names.
+        All names of types and functions in the schema.
     unknown : set of str
-        Those that are in no list: they need the user's trust.
+        Those that are in no allowlist: they need the user's trust.
 
     Raises
     ------
     ValueError
-        If a node is of no known kind or not as skops writes it.
+        If a node has an unknown loader or is not as skops writes it.
     """
     if type(schema) is not dict or schema.get("protocol") != PROTOCOL:
-        raise ValueError(f"its schema is not of protocol {PROTOCOL} of skops.")
+        raise ValueError(f"its schema does not have protocol {PROTOCOL} of skops.")
     names, unknown, files = set(), set(), []
     for node in nodes(schema):
         name, is_known = _check_node(node, arrays)
@@ -144,14 +144,14 @@ def audit(schema, arrays):
         if "file" in node:
             files.append(node["file"])
         if "__id__" in node:
-            raise ValueError("a node has a number, by which others could stand for it.")
+            raise ValueError("a node has an __id__, which would let other nodes refer to it.")
     if sorted(files) != sorted(arrays):
-        raise ValueError("not each array is used once.")
+        raise ValueError("an array is not used exactly once.")
     return names, unknown
 
 
 def check_importable(names):
-    """Raise an error if a name does not lead to what is at the top level of a module."""
+    """Raise an error if a name is not an attribute of an imported module."""
     for name in sorted(names):
         module, _, attribute = name.rpartition(".")
         if not hasattr(sys.modules.get(module), attribute):
@@ -159,7 +159,7 @@ def check_importable(names):
 
 
 def _check_node(node, arrays):
-    """Return the name that a node has, and whether it is known for a node of its kind."""
+    """Return the name of a node, and whether it is allowed for its loader."""
     loader, name = node["__loader__"], f"{node['__module__']}.{node['__class__']}"
     if loader in DATA:
         _check_data(loader, node)
@@ -178,17 +178,17 @@ def _check_node(node, arrays):
         return name, name in known_functions()
     if loader in TRUSTED_ONLY:
         return name, False
-    raise ValueError(f"it holds {name} as a {loader}, which is never loaded.")
+    raise ValueError(f"it contains {name} as a {loader}, which is never loaded.")
 
 
 def _check_data(loader, node):
     """Raise an error if a node of plain data is not as skops writes it."""
     if loader == "JsonNode":
         if not isinstance(json.loads(node["content"]), (type(None), bool, int, float, str)):
-            raise ValueError("a plain value is none.")
+            raise ValueError("a JSON value is not a scalar.")
     elif loader == "SliceNode":
         if not all(item is None or type(item) is int for item in node["content"].values()):
-            raise ValueError("a slice has ends that are no whole numbers.")
+            raise ValueError("a slice has bounds that are not integers.")
     elif loader == "DictNode":
         keys, content = node["key_types"], node["content"]
         plain = keys["__loader__"] == "ListNode" and all(
@@ -196,11 +196,11 @@ def _check_data(loader, node):
             for key in keys["content"]
         )
         if not plain or type(content) is not dict or len(keys["content"]) != len(content):
-            raise ValueError("a dict has keys that are no numbers or strings, or the same twice.")
+            raise ValueError("a dict has duplicate keys, or keys that are not numbers or strings.")
 
 
 def _check_array(name, node, arrays):
-    """Raise an error if an array is not all there, or would need more memory than its member."""
+    """Raise an error if an array is incomplete, or would need more memory than its member."""
     if node["type"] == "json" and name == "numpy.ndarray":  # of objects
         if len(node["shape"]["content"]) != 1:
             raise ValueError("an array of objects has more than one dimension.")
@@ -211,8 +211,8 @@ def _check_array(name, node, arrays):
     read = {(1, 0): "read_array_header_1_0", (2, 0): "read_array_header_2_0"}[version]
     try:
         shape, _, dtype = getattr(np.lib.format, read)(file)
-    except MemoryError as error:  # Python's parser, of too many nested signs
-        raise ValueError(f"array {node['file']} has a header that is none.") from error
+    except MemoryError as error:  # raised by Python's parser for deep nesting
+        raise ValueError(f"array {node['file']} has an invalid header.") from error
     n_elements = 1
     for size in shape:
         n_elements *= size
@@ -220,19 +220,19 @@ def _check_array(name, node, arrays):
     if dtype.hasobject or min(shape, default=0) < 0 or not is_whole or dtype.itemsize == 0:
         raise ValueError(f"array {node['file']} has the wrong size or type.")
     if name != "numpy.ndarray" and (shape or name != name_of(dtype.type)):
-        raise ValueError(f"array {node['file']} is no {name}.")
+        raise ValueError(f"array {node['file']} is not a {name}.")
 
 
 def _check_attributes(kind, node):
-    """Raise an error if an object's attributes would hide methods of its class or name protocols.
+    """Raise an error if an attribute of an object would shadow a method or define a protocol.
 
-    NumPy reads memory at the address that an attribute ``__array_interface__`` gives.
+    NumPy would read memory at the address in an attribute ``__array_interface__``.
     """
     content = node.get("content")
     if content is None:
         return
     if content["__loader__"] != "DictNode":
-        raise ValueError(f"a {kind.__name__} has no dict of attributes.")
+        raise ValueError(f"the attributes of a {kind.__name__} are not a dict.")
     refused = [
         name
         for name in content["content"]
@@ -245,7 +245,7 @@ def _check_attributes(kind, node):
 
 
 def _caches_on_disk(node):
-    """Return whether an object has a folder for joblib, which unpickles what it finds there."""
+    """Return whether an object has a cache folder of joblib, which unpickles its content."""
     if node["__loader__"] != "ObjectNode" or not node.get("content"):
         return False
     attributes = node["content"]["content"]

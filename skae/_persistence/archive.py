@@ -26,22 +26,23 @@ FORMAT = 1
 #: Length of a SHA-256 in hexadecimal, which ends the file.
 DIGEST = 64
 
-#: Largest number of bytes of a file, of bytes of its schema, and of members.
+#: Largest size of a file and of its schema in bytes, and largest number of members.
 MAX_BYTES, MAX_SCHEMA, MAX_MEMBERS = 2**31 - 1, 2**22, 10_000
 
 
 def versions():
-    """Return the versions of what a file depends on."""
+    """Return the versions of the packages that a file depends on."""
     skae = importlib.import_module("skae")
     modules = {"skae": skae, "scikit-learn": sklearn, "torch": torch}
     return {name: str(module.__version__) for name, module in modules.items()}
 
 
 def seal(data):
-    """Return an archive of skops as it is kept: the same bytes for the same estimator.
+    """Return an archive of skops as it is stored: the same bytes for the same estimator.
 
-    skops numbers objects by their addresses, so that what is shared stays shared. Here each object
-    stands for itself and has its own arrays, so that a file cannot make one stand for another.
+    skops numbers objects by their addresses, so that shared objects stay shared. Here each object
+    is stored separately, with its own arrays, so that a file cannot refer to one object in place
+    of another.
     """
     buffer, n_arrays = io.BytesIO(), 0
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as archive:
@@ -61,7 +62,7 @@ def seal(data):
 
 
 def unseal(data):
-    """Return the schema, the arrays as bytes, and the versions that a file holds.
+    """Return the schema, the arrays as bytes, and the versions in a file.
 
     Parameters
     ----------
@@ -71,11 +72,11 @@ def unseal(data):
     Returns
     -------
     schema : dict
-        What to build.
+        Description of the objects.
     arrays : dict of bytes
         The ``.npy`` members, by name.
     versions : dict of str
-        What the file was written with.
+        Versions of the packages that wrote the file.
 
     Raises
     ------
@@ -84,10 +85,10 @@ def unseal(data):
     """
     view = memoryview(data)
     if bytes(view[:4]) != b"PK\x03\x04":
-        raise ValueError("it is no archive.")
+        raise ValueError("it is not an archive.")
     if hashlib.sha256(view[:-DIGEST]).hexdigest().encode() != view[-DIGEST:]:
         raise ValueError("its checksum is wrong.")
-    # Whoever makes a file can make its checksum, so nothing that follows relies on it.
+    # The checksum detects damage, not manipulation: the checks below do not rely on it.
     if data.count(b"PK\x01\x02") > MAX_MEMBERS:
         raise ValueError(f"it has more than {MAX_MEMBERS:,} members.")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -96,7 +97,7 @@ def unseal(data):
             member.compress_type == zipfile.ZIP_STORED and member.file_size == member.compress_size
             for member in members
         )
-        # Stored and not overlapping: together no larger than the file.
+        # Uncompressed and not overlapping: their total size is at most that of the file.
         if not is_stored or sum(member.file_size for member in members) > len(view):
             raise ValueError("its members are compressed or overlap.")
         contents = {member.filename: archive.read(member) for member in members}
@@ -118,14 +119,14 @@ def unseal(data):
 
 
 def read(path):
-    """Return the bytes of a file, unless there are too many."""
+    """Return the content of a file; one that is too large is an error."""
     if (size := os.path.getsize(path)) > MAX_BYTES:
         raise ValueError(f"{os.fspath(path)} has {size:,} bytes, more than {MAX_BYTES:,}.")
     return Path(path).read_bytes()
 
 
 def write(path, data):
-    """Write a file in one step: a new one beside it, forced to the disk, takes its name."""
+    """Replace a file atomically: write a new one in the same folder, sync it and rename it."""
     path = Path(os.path.realpath(path))
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -147,13 +148,13 @@ def write(path, data):
 
 
 def as_sentence(error):
-    """Return a message as one that another follows; what it quotes may be as long as the file."""
+    """Return the message of an error as a sentence, shortened: it may quote all of the file."""
     text = f"{error!s:.300}".rstrip()
     return text if text.endswith(".") else f"{text}."
 
 
 def import_skops(caller):
-    """Return skops.io, which is imported when it is needed only."""
+    """Import and return skops.io."""
     try:
         return importlib.import_module("skops.io")
     except ImportError as error:

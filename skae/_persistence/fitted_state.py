@@ -11,18 +11,18 @@ from skae._training.weights import check_activations, dtype_of
 
 
 def check_networks(thing):
-    """Raise an error if an autoencoder or classifier in something is not whole.
+    """Validate the fitted state of all autoencoders and classifiers inside an object.
 
     Parameters
     ----------
     thing : object
-        An estimator, or what is in one.
+        An estimator, or a part of one.
 
     Raises
     ------
     ValueError
-        If parameters are out of range, what was learned has the wrong shape, or the network gives
-        something other than finite numbers of the right shape.
+        If parameters are out of range, a fitted attribute has the wrong shape, or the output of
+        the network is not finite or has the wrong shape.
     """
     pending, seen = [thing], {}
     while pending:
@@ -43,7 +43,7 @@ def check_networks(thing):
 
 
 def _check_fitted_state(estimator):
-    """Raise an error if a parameter or something learned is not what it has to be."""
+    """Validate the parameters and the fitted attributes of an estimator."""
     estimator._validate_params()
     if not hasattr(estimator, "net_"):
         return
@@ -62,12 +62,12 @@ def _check_fitted_state(estimator):
         if value is None:
             continue
         if np.shape(value) != shape or (name in numbers and not np.isfinite(value).all()):
-            raise ValueError(f"{name} does not hold {shape} finite numbers or names.")
+            raise ValueError(f"{name} does not hold finite numbers or names of shape {shape}.")
     shape = getattr(estimator, "input_shape_", (n_columns,))
     is_shape = isinstance(shape, tuple) and all(type(size) is int and size > 0 for size in shape)
     if not is_shape or math.prod(shape) != n_columns:
         raise ValueError(f"input_shape_ is not the shape of a row of {n_columns} columns.")
-    # One row through the network: what it gives must be there, and be numbers.
+    # The output for one row must exist and be finite.
     net = estimator.net_
     check_activations(net.module_, net.profile_.layers)
     steps = (
@@ -79,4 +79,6 @@ def _check_fitted_state(estimator):
     for method, width in steps:
         row = net.apply(method, row)
         if row.shape != (1, width):
-            raise ValueError(f"{method} of the network gives {row.shape}, not {(1, width)}.")
+            raise ValueError(
+                f"{method} of the network returns the shape {row.shape} instead of {(1, width)}."
+            )

@@ -14,8 +14,8 @@ from skae._training import weights
 def load(path, trusted=()):
     """Read an estimator that :func:`save` has written.
 
-    The file is data. Nothing in it is executed: it says by name which classes of scikit-learn and
-    skae to make and what to fill them with, and other names are refused. Memory stays below eight
+    The file is treated as data and no code in it is executed. It names classes of scikit-learn and
+    skae and the values of their attributes; other names are refused. Memory stays below eight
     times the size of the file plus 1 GiB.
 
     Parameters
@@ -23,15 +23,15 @@ def load(path, trusted=()):
     path : str or path-like
         The file.
     trusted : list of str, type or function, default=()
-        What the file may name besides what is known, such as a torch module of yours:
+        Further types and functions that the file may name, such as a torch module of your own:
         ``["my_package.MyModule"]`` or ``[MyModule]``. Their modules are imported, and they are
-        called and filled with what the file says, so list only what you would run with
-        arguments that the author of the file chooses.
+        called with values from the file, so list only what you would run with arguments chosen
+        by the author of the file.
 
     Returns
     -------
     estimator
-        As it was saved, ready to predict or to go on with ``partial_fit``.
+        The saved estimator, ready for prediction or for more training with ``partial_fit``.
 
     Raises
     ------
@@ -40,14 +40,14 @@ def load(path, trusted=()):
     OSError
         If the file cannot be read.
     ValueError
-        If the file is damaged, was not written by :func:`save`, names a type that is not known nor
-        in ``trusted``, or does not hold what such an estimator has. No other error comes from
-        the content of a file.
+        If the file is damaged, was not written by :func:`save`, names a type that is neither known
+        nor in ``trusted``, or has an invalid fitted state. The content of a file raises no other
+        error.
 
     Warns
     -----
     UserWarning
-        If it was written with another major version of skae, scikit-learn or torch.
+        If the file was written with another major version of skae, scikit-learn or torch.
 
     See Also
     --------
@@ -85,8 +85,8 @@ def load(path, trusted=()):
         ) from error
     if unknown := sorted(unknown - trusted):
         raise ValueError(
-            f"{os.fspath(path)} names types that skae.load does not know: {unknown}. If you trust "
-            f"whoever made the file, and these to run with what is in it, pass trusted={unknown}."
+            f"{os.fspath(path)} names types that are unknown to skae.load: {unknown}. If you trust "
+            f"the author of the file and these types, pass trusted={unknown}."
         )
     _warn_of_versions(written_with)
     del schema, arrays
@@ -94,13 +94,13 @@ def load(path, trusted=()):
     try:
         estimator = skops_io.loads(data, trusted=sorted(names))
         if not isinstance(estimator, BaseEstimator):
-            raise ValueError(f"it holds a {type(estimator).__name__}, which is no estimator.")
+            raise ValueError(f"it contains a {type(estimator).__name__}, not an estimator.")
         check_networks(estimator)
     except MemoryError:
         raise
     except Exception as error:
         raise ValueError(
-            f"{os.fspath(path)} does not hold a whole estimator: {as_sentence(error)} Save it "
+            f"{os.fspath(path)} does not contain a valid estimator: {as_sentence(error)} Save it "
             "again, with the versions of skae and scikit-learn that are installed here."
         ) from error
     finally:
@@ -109,7 +109,7 @@ def load(path, trusted=()):
 
 
 def _warn_of_versions(written_with):
-    """Warn if a file was written with other major versions than are installed."""
+    """Warn if a file was written with major versions that differ from the installed ones."""
     others = [
         f"{name} {written_with[name]} (here {here})"
         for name, here in versions().items()
@@ -117,7 +117,7 @@ def _warn_of_versions(written_with):
     ]
     if others:
         warnings.warn(
-            f"The file was written with {', '.join(others)}: check what it predicts, or fit again.",
+            f"The file was written with {', '.join(others)}: check its predictions, or fit again.",
             UserWarning,
             stacklevel=3,
         )

@@ -10,9 +10,9 @@ from skae._persistence.fitted_state import check_networks
 def save(estimator, path):
     """Write an estimator to one file, without pickle.
 
-    The file replaces one of the same name in one step: whatever happens meanwhile, the old file or
-    the new one is there, and whole. It needs about as many bytes as the weights; data and the
-    optimiser's state are not in it.
+    A file of the same name is replaced atomically: at any time, either the old file or the new one
+    is complete. The size is about that of the weights; training data and the optimiser's state are
+    not saved.
 
     Parameters
     ----------
@@ -20,22 +20,23 @@ def save(estimator, path):
         An ``AutoencoderTransformer`` or a ``PretrainedEncoderClassifier``, fitted or not, or a
         Pipeline, a search or another estimator of scikit-learn around them.
     path : str or path-like
-        Where to; by habit it ends in ``.skae``. A link is followed.
+        The file, by convention with the extension ``.skae``. A symbolic link is followed.
 
     Raises
     ------
     ImportError
         If skops is not installed.
     OSError
-        If the file cannot be written: the disk is full, say. The old file is then as it was.
+        If the file cannot be written, for example because the disk is full. An old file is then
+        unchanged.
     TypeError
-        If ``estimator`` is none.
+        If ``estimator`` is not an estimator.
     ValueError
-        If something in the estimator cannot be written without pickle, such as a lambda.
+        If a part of the estimator cannot be written without pickle, such as a lambda.
 
     See Also
     --------
-    load : Reads it.
+    load : Reads the file.
 
     Examples
     --------
@@ -52,7 +53,7 @@ def save(estimator, path):
     """
     if not isinstance(estimator, BaseEstimator):
         raise TypeError(
-            f"estimator={estimator!r} is no estimator: pass an AutoencoderTransformer, a "
+            f"estimator={estimator!r} is not an estimator: pass an AutoencoderTransformer, a "
             "PretrainedEncoderClassifier, or a Pipeline or search around one."
         )
     skops_io = import_skops("save")

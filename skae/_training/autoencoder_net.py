@@ -186,12 +186,12 @@ def check_module(module, X, n_components):
     X : ndarray of shape (n_samples, n_features)
         A few rows to try it on.
     n_components : int
-        Number of codes it should give.
+        Expected number of codes.
 
     Raises
     ------
     ValueError
-        If the module fails on these rows or gives something of another shape.
+        If the module fails on these rows or its output has another shape.
     """
     module, rows = copy.deepcopy(module).to(TORCH_DTYPES[X.dtype.name]).eval(), as_tensor(X.copy())
     for method, n_columns in (("encode", n_components), ("decode", X.shape[1])):
@@ -207,7 +207,7 @@ def check_module(module, X, n_components):
         shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         if shape != (len(X), n_columns):
             raise ValueError(
-                f"{name} turned {X.dtype} of shape {tuple(rows.shape)} into {shape}; it must "
+                f"{name} returned {shape} for {X.dtype} of shape {tuple(rows.shape)}; it must "
                 f"return a tensor of shape {(len(X), n_columns)}. Check the widths that the "
                 "architecture takes from (n_features, n_components)."
             )

@@ -142,8 +142,8 @@ def make_classifier_net(head, encoder, settings, **kwargs):
     """
     if settings.encoder_lr is not None and is_lbfgs(settings.optimizer):
         raise ValueError(
-            f"encoder_lr={settings.encoder_lr} is not known to L-BFGS, which has one step length "
-            "for all weights: use encoder_lr=None or another optimizer."
+            f"encoder_lr={settings.encoder_lr} is not supported by L-BFGS, which has one step "
+            "length for all weights: use encoder_lr=None or another optimizer."
         )
     module = Classifier(head, encoder)
     return initialize_net(ClassifierNet, module, CrossEntropy(), settings, **kwargs)

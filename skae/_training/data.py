@@ -1,4 +1,4 @@
-"""Samples that a network is trained on: weights, targets, splits and batches of one array."""
+"""Training data: samples with weights and classes, their moments, splits and batches."""
 
 import copy
 from itertools import pairwise
@@ -14,7 +14,7 @@ from skae._training.moments import BLOCK_ELEMENTS, blocks_of, column_means, colu
 from skae._training.principal_axes import coordinates
 from skae._training.tensors import as_tensor
 
-#: Samples from which the spread of X is estimated, and dead latent codes are looked for.
+#: Number of samples from which the spread of X is estimated and dead latent codes are detected.
 SAMPLE_ROWS = 2048
 
 #: Bytes of coordinates up to which they are computed once instead of for each batch.

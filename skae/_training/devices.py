@@ -10,7 +10,7 @@ def resolve_device(device, dtype, fallback=False):
     Parameters
     ----------
     device : str
-        "auto", or a name that torch knows.
+        "auto", or the name of a torch device.
     dtype : numpy.dtype
         Dtype of the data: "auto" selects an accelerator for float32 only.
     fallback : bool, default=False
@@ -37,8 +37,7 @@ def resolve_device(device, dtype, fallback=False):
         resolved = torch.device(device)
     except RuntimeError as error:
         raise ValueError(
-            f"device={device!r} is not a device that torch knows; use 'auto', 'cpu', 'cuda' "
-            "or 'mps'."
+            f"device={device!r} is not a torch device; use 'auto', 'cpu', 'cuda' or 'mps'."
         ) from error
     if not available.get(resolved.type, True):
         if fallback:
@@ -57,7 +56,7 @@ def resolve_device(device, dtype, fallback=False):
 
 
 def fits_in_memory(n_bytes, device):
-    """Return whether a device other than the CPU has twice so many bytes of memory free.
+    """Return whether a device other than the CPU has twice as many bytes of free memory.
 
     The other half is for the weights and the intermediate results of training.
     """

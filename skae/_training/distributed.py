@@ -1,9 +1,9 @@
 """Data-parallel training: the exchanges between the ranks of a ``torch.distributed`` group.
 
 Each rank has a share of the rows, and all have the same weights at every step. A batch consists of
-an equal part of each share. Each rank computes the gradient of its part, and all continue with the
-mean, weighted by the rows in the parts. Without a group there is one rank, and every method
-returns its argument.
+an equal part of each share. Each rank computes the gradient of its part, and all take a step with
+the mean, weighted by the sample weights of the parts. Without a group there is one rank, and every
+method returns its argument.
 """
 
 import re
@@ -19,9 +19,9 @@ class Group:
     Parameters
     ----------
     rank : int, default=0
-        Number of this process.
+        Rank of this process.
     size : int, default=1
-        How many there are.
+        Number of processes.
     """
 
     def __init__(self, rank=0, size=1):
@@ -45,7 +45,7 @@ class Group:
         return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs)
 
     def average_gradients(self, gradients, loss, weight):
-        """Replace gradients by their weighted mean over ranks, in one exchange of one vector.
+        """Replace gradients by their weighted mean over ranks, by one all-reduce of one vector.
 
         Parameters
         ----------
@@ -94,7 +94,9 @@ class Group:
             raise
         for rank, error in enumerate(self.gather(None)):
             if error is not None:
-                raise RuntimeError(f"Training ended on all ranks, because rank {rank} met {error}")
+                raise RuntimeError(
+                    f"Training ended on all ranks because of an error on rank {rank}: {error}"
+                )
 
     def check_same(self, **named):
         """Raise an error if a value is not the same on all ranks.
@@ -109,8 +111,8 @@ class Group:
                 if theirs.get(name) != value:
                     raise ValueError(
                         f"Rank 0 has {name}={value}, rank {rank} has {name}={theirs.get(name)}: "
-                        "ranks that train one model need the same parameters, kind of rows and "
-                        "network to start from."
+                        "ranks that train one model need the same parameters, columns, dtype "
+                        "and initial network."
                     )
 
     def check_shares(self, n_rows):
@@ -119,7 +121,7 @@ class Group:
         if max(counts) > 2 * min(counts):
             raise ValueError(
                 f"The ranks have shares of {min(counts)} to {max(counts)} rows, but each batch "
-                "takes an equal part of each share: give all ranks about as many rows."
+                "takes an equal part of each share: pass about as many rows on each rank."
             )
 
     @contextmanager
@@ -130,11 +132,11 @@ class Group:
             if "timed out" in str(error).lower():  # torch has no class of its own for it
                 what = (
                     "has waited for another rank for longer than the timeout of "
-                    "init_process_group: that one hangs, has much more to do, or went on after "
-                    "an error. To be told which it is, set TORCH_DISTRIBUTED_DEBUG=DETAIL"
+                    "init_process_group: that rank hangs, has much more work, or continued after "
+                    "an error. To find out which rank it is, set TORCH_DISTRIBUTED_DEBUG=DETAIL"
                 )
             else:
-                what = "has lost another rank: see what that one printed last"
+                what = "has lost another rank: see the last output of that rank"
             raise RuntimeError(
                 f"Rank {self.rank} of {self.size} {what}, and start all ranks again. ({error})"
             ) from error

@@ -26,7 +26,7 @@ class FusedUpdate:
         For which ``can_update`` holds.
     """
 
-    #: Types of optimisers that it knows.
+    #: Supported types of optimisers.
     kinds = (Adam, AdamW)
 
     def __init__(self, optimizer):

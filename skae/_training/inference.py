@@ -1,4 +1,4 @@
-"""Facts about a network that its use depends on, and its application to many rows."""
+"""The profile of a network, and its application to many rows in batches."""
 
 import copy
 from contextlib import nullcontext
@@ -25,7 +25,7 @@ INFERENCE_ELEMENTS = 2**20
 
 
 class NetworkProfile:
-    """What training and inference need to know about a network.
+    """Properties of a network that training and inference depend on.
 
     Parameters
     ----------
@@ -126,9 +126,9 @@ def apply_in_batches(module, method, X, profile):
                 output[batch] = values
             if not np.isfinite(output[batch]).all():
                 raise ValueError(
-                    f"{method} gave values that are not finite for rows with values up to "
-                    f"{np.abs(X[batch]).max():.3g} in size. Rows should be like those "
-                    "of fit; look for outliers or another unit."
+                    f"{method} returned values that are not finite for rows with absolute values "
+                    f"up to {np.abs(X[batch]).max():.3g}. Rows should be like those of fit: check "
+                    "X for outliers, and its units."
                 )
             start = batch.stop
     return output

@@ -1,8 +1,8 @@
-"""Rows of a large file that is mapped into memory (``np.memmap``), read in the order of the file.
+"""Ordered reads of rows of a large file that is mapped into memory (``np.memmap``).
 
-A shuffled batch picks rows all over the file, and each pick reads at least one page. Rows of many
-batches are therefore read at once, sorted by their position, and then put into the order of the
-batches.
+The rows of a shuffled batch are scattered over the file, and each reads at least one page. The rows
+of many batches are therefore read at once, in the order of their positions, and then permuted to
+the order of the batches.
 """
 
 import mmap
@@ -10,10 +10,10 @@ import mmap
 import numpy as np
 import torch
 
-#: Bytes of a file from which on its rows are read in order.
+#: Smallest size of a file in bytes whose rows are read in order.
 LARGE_FILE = 2**28
 
-#: Bytes of rows that are read at once.
+#: Size of the rows in bytes that are read at once.
 READ_BYTES = 2**26
 
 

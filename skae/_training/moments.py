@@ -8,7 +8,7 @@ BLOCK_ELEMENTS = 2**20
 
 
 def blocks_of(X):
-    """Return slices over the rows of X that hold a bounded number of elements each."""
+    """Return slices over the rows of X with a bounded number of elements each."""
     return gen_batches(len(X), max(1, BLOCK_ELEMENTS // X.shape[1]))
 
 
@@ -50,7 +50,7 @@ def check_no_overflow(squares, X):
     """Raise an error if a sum of squares of elements of X is not finite."""
     if not np.isfinite(squares):
         raise ValueError(
-            f"X holds values up to {np.abs(X).max():.3g} in size, whose variance overflows: scale "
+            f"X has absolute values up to {np.abs(X).max():.3g}, whose variance overflows: scale "
             "X, for example with MaxAbsScaler."
         )
 

@@ -19,7 +19,7 @@ from skae._training.threads import limit_threads
 
 
 class Net(NeuralNet):
-    """Base of the nets: a skorch net that trains a module on slices of one tensor.
+    """Base of the nets: a skorch net that trains a module on batches of :class:`TrainingData`.
 
     skorch's loop notifies callbacks around each batch and copies the loss from the device each
     time, which costs more than the arithmetic of a small network. Here, callbacks are notified of
@@ -180,7 +180,7 @@ class Net(NeuralNet):
         return []
 
     def initialize_module(self):
-        """Take the module and its profile."""
+        """Set the module and its profile."""
         super().initialize_module()
         device = next(self.module_.parameters()).device
         self.noise_ = self.generator
@@ -190,7 +190,7 @@ class Net(NeuralNet):
         return self
 
     def initialize_optimizer(self):
-        """Give the optimiser the weights, as vectors if it is elementwise."""
+        """Build the optimiser; an elementwise one gets the weights as one vector per group."""
         self._free_buffers()  # they refer to the memory of the weights
         groups = self._parameter_groups()
         self.flats_ = flatten_groups(groups, self.optimizer, self.module_)

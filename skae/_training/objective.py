@@ -43,8 +43,8 @@ class Objective(nn.Module):
         shape = tuple(corrupted.shape) if is_tensor else type(corrupted).__name__
         if shape != tuple(X.shape):
             raise ValueError(
-                f"corruption={corruption!r} turned a batch of shape {tuple(X.shape)} into "
-                f"{shape}; it must return a tensor of the same shape."
+                f"corruption={corruption!r} returned {shape} for a batch of shape "
+                f"{tuple(X.shape)}; it must return a tensor of the same shape."
             )
         return standardize(corrupted.to(X))
 

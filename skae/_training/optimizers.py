@@ -103,7 +103,7 @@ def resolve_optimizer(settings):
     Raises
     ------
     ValueError
-        If its name is not known, or if it does not know ``weight_decay``.
+        If its name is not known, or if it has no parameter ``weight_decay``.
     """
     optimizer, options = settings.optimizer, {}
     if isinstance(optimizer, str):
@@ -113,7 +113,7 @@ def resolve_optimizer(settings):
         if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
             name = getattr(optimizer, "__name__", repr(optimizer))
             raise ValueError(
-                f"weight_decay={settings.weight_decay} is not known to {name}: use "
+                f"weight_decay={settings.weight_decay} is not a parameter of {name}: use "
                 "weight_decay=None or another optimizer."
             )
         options = {**options, "weight_decay": settings.weight_decay}

@@ -10,7 +10,7 @@ from skae._training.threads import limit_threads
 #: Smaller side of X up to which axes are computed exactly.
 EXACT_SIDE = 2000
 
-#: Largest number of axes that are computed by subspace iteration, beyond those that are asked for.
+#: Largest number of additional axes that are computed by subspace iteration.
 MORE_AXES = 384
 
 #: Share of PCA's residual variance that the axes may leave out.

@@ -10,7 +10,7 @@ from skae._training.data import TrainingData
 from skae._training.moments import blocks_of, column_means
 from skae._training.principal_axes import principal_axes
 
-#: Times that a sample occurs from which on it is expected to occur again.
+#: Number of occurrences from which on a sample is expected to occur again.
 OFTEN = 4
 
 #: Share of such samples from which on nothing is held out.
@@ -22,7 +22,7 @@ FEW, ENOUGH = 20, 100
 
 
 class Plan(NamedTuple):
-    """What a fit that starts at PCA does.
+    """How a fit that starts at PCA proceeds.
 
     ``center``, ``axes``, ``variances`` and ``total`` are those of the linear path, computed from
     all samples if ``uses_all``; ``train`` are the samples to train on, None if only the linear
@@ -67,7 +67,7 @@ def plan_fit(data, n_components, fraction, seed):
     Returns
     -------
     Plan
-        What to do.
+        Samples to train on and to judge by, and the axes.
     """
     contents = data.contents(seed)
     n_contents, weight = len(contents.weight), contents.weight

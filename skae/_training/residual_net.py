@@ -7,23 +7,23 @@ from skae._training.autoencoder_net import AutoencoderNet
 from skae._training.stopping import Stopping
 from skae._training.threads import limit_threads
 
-#: Steps over which the learning rate grows to its value.
+#: Steps over which the learning rate is warmed up.
 WARMUP_STEPS = 50
 
-#: Largest weight of the past in the moving average of the weights.
+#: Largest decay rate of the moving average of the weights.
 AVERAGE_DECAY = 0.99
 
 #: Factor of ``tol``, which is a tolerance of one epoch, for progress over the whole patience.
 TOL_FACTOR = 100
 
-#: Steps of the optimiser between two evaluations, at least.
+#: Smallest number of steps of the optimiser between two evaluations.
 STEPS_BETWEEN_EVALUATIONS = 20
 
 #: Standard errors by which an improvement over PCA must exceed 0, and how many more there are
 #: divided by the effective number of held-out samples.
 STANDARD_ERRORS, MORE_STANDARD_ERRORS = 1.0, 5.0
 
-#: Smallest improvement over PCA, as a share of PCA's error.
+#: Smallest significant improvement over PCA, as a share of PCA's error.
 LEAST_GAIN = 0.02
 
 

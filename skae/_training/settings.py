@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What the training of every network needs to know.
+    """Settings of the training of every network.
 
     Parameters
     ----------

@@ -6,17 +6,17 @@ import numpy as np
 #: progress; with ``tol`` itself it would stop on a plateau.
 LBFGS_TOL = 1e-3
 
-#: Steps of the optimiser that patience lasts at least, however few an epoch has.
+#: Smallest patience in steps of the optimiser, however few steps an epoch has.
 PATIENCE_STEPS = 100
 
-#: Share of the loss of the baseline from which on a loss is no better.
+#: Losses above this share of the baseline's loss are no better than the baseline.
 NO_BETTER = 0.99
 
 
 class Stopping:
-    """Decide whether training goes on, from the loss that is monitored.
+    """Decide whether training continues, from the monitored loss.
 
-    Each epoch is announced by ``next_epoch``; the loss need not be known after each of them.
+    Call ``next_epoch`` in each epoch, and ``update`` in those whose loss is known.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Stopping:
         self.improved = self.converged = self.finished = False
 
     def next_epoch(self, asked_to_stop=False):
-        """Count an epoch; ``asked_to_stop`` ends training, as a callback may want."""
+        """Count an epoch; ``asked_to_stop``, by a callback, ends training."""
         self.n_epochs += 1
         self.improved = False
         self.converged = asked_to_stop

@@ -9,8 +9,8 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 def as_tensor(X):
     """Return a tensor that shares the memory of an array, read-only memory included.
 
-    torch warns about read-only arrays, since it could write to them. Nothing here does, so the
-    array is passed through an interface that declares it writable.
+    torch warns about read-only arrays, since tensors are writable. skae does not write to them, so
+    the array is passed by an array interface that declares it writable.
     """
     shape = X.shape
     X = X.reshape(-1)  # the strides of an array of one row may be anything

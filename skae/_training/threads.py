@@ -20,9 +20,9 @@ def _openmp():
 def limit_threads(n_products, n_rows):
     """Compute small steps in one thread.
 
-    Several threads do not make a small step faster, and make it much slower where another process
-    is busy. They also make rounding depend on the number of threads, which is smaller in the
-    workers of a grid search. The limit holds for the calling thread only; an explicit
+    Several threads do not make a small step faster, and make it much slower if another process
+    uses the CPU. They also make rounding depend on the number of threads, which is smaller in the
+    workers of a grid search. The limit applies to the calling thread only; an explicit
     ``torch.set_num_threads`` takes precedence.
 
     Parameters

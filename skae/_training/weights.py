@@ -15,10 +15,10 @@ MAX_ACTIVATIONS = 2**25
 #: Classes of recurrent layers.
 CELL_TYPES = tuple(CELLS.values())
 
-#: Smallest number of elements that a step of a recurrent layer allocates.
+#: Smallest number of elements that torch allocates for a step of a recurrent layer.
 STEP_NUMBERS = 512
 
-#: Whether the network that is restored comes from a file, which may have any content.
+#: Whether the network that is restored comes from an untrusted file.
 in_file = ContextVar("in_file", default=False)
 
 
@@ -53,9 +53,9 @@ def restore_module(build, weights, n_layers):
     build : callable
         Returns a network of ``skae.modules``.
     weights : dict of ndarray
-        As :func:`get_weights` gives them.
+        As returned by :func:`get_weights`.
     n_layers : int
-        Largest number of layers that parameters ask for; each has a weight.
+        Largest number of layers that the parameters mean; each has a weight.
 
     Returns
     -------

@@ -69,7 +69,7 @@ class Latent:
         return None
 
     def penalty(self, encoded):
-        """Return the penalty that this kind of codes has in the objective, per row, or None."""
+        """Return the penalty of each row that this kind adds to the objective, or None."""
         return None
 
     def add_onnx_nodes(self, graph, encoded, n_components):
@@ -109,7 +109,7 @@ class Ordered(Euclidean):
 
 
 class Sphere(Latent):
-    """Points of the unit sphere, for which the encoder gives the direction."""
+    """Points of the unit sphere, whose direction is the output of the encoder."""
 
     min_components = 2
     geometry = "sphere"
@@ -133,7 +133,7 @@ class Sphere(Latent):
 
 
 class Gaussian(Latent):
-    """Means of normal distributions, whose log-variances the encoder gives too.
+    """Means of normal distributions; their log-variances are outputs of the encoder, too.
 
     This is a variational autoencoder (Kingma & Welling, 2014). Log-variances are bounded: the
     encoder is unbounded, and the exponential of its output for an outlier would be infinite.
