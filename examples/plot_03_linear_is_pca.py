@@ -70,8 +70,8 @@ for architecture in (Linear(tied_weights=True), MLP(())):
 # A network that may bend
 # -----------------------
 # With a hidden layer the two codes span a curved surface. Lines are the grid of codes, decoded:
-# flat for PCA, following the points for the autoencoder. How much of the variance that is worth
-# stands in the titles; there is little to gain where data are nearly flat.
+# flat for PCA, following the points for the autoencoder. The gain in explained variance
+# is in the titles; there is little to gain where data are nearly flat.
 
 bent = AutoencoderTransformer(2, architecture=MLP((64,), activation="tanh"), **settings)
 figure = plt.figure(figsize=(11, 5), layout="constrained")

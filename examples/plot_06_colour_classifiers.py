@@ -32,9 +32,8 @@ X, X_test, y, y_test, image_shape = load_colour()
 N_EPOCHS, LR, BATCH = 10, 1e-3, 64
 
 # %%
-# The plain way: layers written out, and skorch around them. ``LazyLinear`` finds out by itself how
-# many values come in. Rows are put in standard units first, which skae does unasked (with one
-# number for all columns).
+# The direct way: a torch module trained by skorch. ``LazyLinear`` infers the number of its inputs.
+# Rows are standardised first, which skae does by itself (with one number for all columns).
 
 torch.manual_seed(0)
 modules = {
@@ -86,7 +85,7 @@ for name, architecture in architectures.items():
 
 # %%
 # Accuracy after ten epochs; a guess is right for one in ten. Compare networks down the column of
-# held-out images, and the two columns with each other: what a network knows by heart about its
+# held-out images, and the two columns with each other: what a network has memorised of its
 # training images does not help with others.
 
 print(f"{'':<26}{'training':>10}{'held out':>10}{'seconds':>9}")

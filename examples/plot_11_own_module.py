@@ -100,8 +100,8 @@ for name, scores in table.items():
     print(f"{name:<8}" + "".join(f"{score:>8.3f}" for score in scores))
 
 # %%
-# Do the first two codes stand for the place? Each point is a held-out sheet. The middle of the ink
-# is not quite the middle of the digit's frame, which is what is drawn at random.
+# Do the first two codes represent the position? Each point is a held-out sheet. The middle of the
+# ink is not quite the middle of the digit's frame, which is what is drawn at random.
 
 codes = placed.transform(X_test)
 _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
