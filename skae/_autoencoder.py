@@ -8,24 +8,18 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import expit
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skae._base import NetworkEstimator, all_or_nothing, warn
+from skae._base import NetworkEstimator, all_or_nothing
+from skae._fit_warnings import DEFAULT_LR, warn_of_failures
 from skae._input_checks import as_array, check_rows, check_weight, flatten
-from skae._latent_diagnostics import (
-    collapsed_codes,
-    dead_codes,
-    divergence_from_prior,
-    log_variances,
-    name_codes,
-)
 from skae._linear_path import LinearPathMixin
 from skae._parameter_checks import (
     CONSTRAINTS,
     check_objective,
     check_same_network,
+    check_values,
     may_use_standard_units,
     network_identity,
     resolve_architecture,
@@ -44,13 +38,10 @@ from skae._training.moments import (
     blocks_of,
     check_no_overflow,
     column_variances,
-    limits,
-    numerical_rank,
     rounding_variances,
 )
 from skae._training.random_state import draws_from, make_generator
 from skae._training.settings import AutoencoderSettings
-from skae._training.stopping import NO_BETTER
 from skae._training.weights import dtype_of, restore_module, set_weights
 from skae.architectures import MLP, build_module
 from skae.corruptions import CORRUPTIONS
@@ -58,12 +49,6 @@ from skae.modules import LATENTS, LinearAutoencoder, MLPAutoencoder, keeps_units
 from skae.penalties import PENALTIES
 
 __all__ = ["AutoencoderTransformer"]
-
-#: Learning rate that ``lr="auto"`` means without a linear path.
-DEFAULT_LR = 3e-3
-
-#: Epochs after which variational codes can be called collapsed before training has converged.
-MIN_EPOCHS_TO_COLLAPSE = 10
 
 
 class AutoencoderTransformer(
@@ -420,11 +405,7 @@ class AutoencoderTransformer(
             converged = self._fit_from_pca(data, mean, y)
         else:
             converged = self._fit_network(data, mean, y, continues)
-        collapsed = self._warn_of_collapsed_codes(data.sample(), converged)
-        if collapsed or not self._warn_if_no_better_than_mean(data):
-            self._warn_if_not_converged(converged)
-        if not collapsed:
-            self._warn_of_dead_codes(data.sample())
+        warn_of_failures(self, data, converged)
         return self
 
     def _fit_network(self, data, mean, y, continues):
@@ -666,46 +647,29 @@ class AutoencoderTransformer(
         with group.propagate_errors():
             input_shape = getattr(self.architecture, "input_shape", None)
             X = check_rows(self, flatten(X, input_shape if reset else self.input_shape_), reset)
-            self._check_values(X)
             weight = None if sample_weight is None else check_weight(sample_weight, X)
+            check_values(X, self.loss, self.precision)
+        is_weighted = weight is not None
         if group.size > 1:
-            self._check_same_training(group, X, weight, reset)
-        if weight is None:
-            return TrainingData(X, total_weight=float(sum(group.gather(len(X)))), group=group)
+            facts = {"n_features": X.shape[1], "dtype": X.dtype.name, "weighted": is_weighted}
+            group.check_same(**facts, **self._training_identity(reset))
+            group.check_shares(np.count_nonzero(weight) if is_weighted else len(X))
+        n_rows = sum(group.gather(len(X)))
+        if not is_weighted:
+            return TrainingData(X, n_rows=n_rows, total_weight=float(n_rows), group=group)
         total, largest = sum(group.gather(weight.sum())), max(group.gather(weight.max()))
-        return TrainingData(X, weight / largest, total_weight=total, group=group)
+        return TrainingData(X, weight / largest, n_rows=n_rows, total_weight=total, group=group)
 
-    def _check_values(self, X):
-        """Raise an error if precision or loss are not compatible with X."""
-        if self.precision == "bf16" and X.dtype != np.float32:
-            raise ValueError(
-                f"precision='bf16' needs float32 rows and X is {X.dtype}: pass "
-                "X.astype('float32'), or use precision='full'."
-            )
-        if self.loss == "bce":
-            low, high = limits(X)
-            if low < -1e-6 or high > 1 + 1e-6:  # MinMaxScaler rounds
-                raise ValueError(
-                    f"loss='bce' needs X in [0, 1], got values from {low:.6g} to {high:.6g}. "
-                    "Scale X with MinMaxScaler, or use loss='mse'."
-                )
-
-    def _check_same_training(self, group, X, weight, reset):
-        """Raise an error if ranks have different parameters or very different shares of samples."""
+    def _training_identity(self, reset):
+        """Return what must be the same on all ranks of a group: parameters and weights."""
         may_differ = ("callbacks", "device", "random_state", "verbose")
         parameters = {
             name: network_identity(value)
             for name, value in self.get_params(deep=False).items()
             if name not in may_differ
         }
-        group.check_same(
-            n_features=X.shape[1],
-            dtype=X.dtype.name,
-            weighted=weight is not None,
-            fitted=not reset and f"a network of fingerprint {self._fingerprint():x}",
-            **parameters,
-        )
-        group.check_shares(len(X) if weight is None else np.count_nonzero(weight))
+        network = not reset and f"a network of fingerprint {self._fingerprint():x}"
+        return {"fitted": network, **parameters}
 
     def _start_untrained(self, X, sample_weight=None):
         """Build a network with fresh weights in the units of X, as ``fit`` does before training."""
@@ -727,7 +691,7 @@ class AutoencoderTransformer(
         self.n_components_ = resolve_n_components(self)
         self._architecture, self._latent = resolve_architecture(self), self.latent
         self._n_axes = None
-        self._settings = self._make_settings(self._draw_seed(), data.n_rows_of_group())
+        self._settings = self._make_settings(self._draw_seed(), data.n_rows)
         self.module_ = module = self._build_module()
         self.input_shape_ = resolve_input_shape(self._architecture, self.n_features_in_)
         self._uses_standard_units = keeps_units(module) and may_use_standard_units(
@@ -857,67 +821,6 @@ class AutoencoderTransformer(
         elif is_plane:
             axes = rotate_to_principal_axes(self.net_, self.mean_, data)
             self.components_, self.explained_variance_, self.explained_variance_ratio_ = axes
-
-    def _warn_if_no_better_than_mean(self, data):
-        """Warn if the reconstruction is no better than the mean; return whether it was not."""
-        is_fixed = self.tol is None and self.max_epochs != "auto"  # the user trains step by step
-        if is_fixed or self._n_axes is not None or not data.variances(self.mean_).any():
-            return False
-        loss, baseline = self.net_.loss_without_penalty(data), self.net_.baseline_loss(data)
-        if not np.isfinite(baseline) or loss <= NO_BETTER * baseline:
-            return False
-        if loss > 1.1 * baseline or self._settings.lr > 2 * DEFAULT_LR:
-            advice = f"Use a smaller lr (lr={self._settings.lr})"
-        elif self.max_epochs != "auto":
-            advice = f"Increase max_epochs (max_epochs={self.max_epochs})"
-        else:
-            advice = "Use a larger lr, another architecture or more components"
-        warn(
-            f"The autoencoder reconstructs no better than the mean of X: its loss is {loss:.4g}, "
-            f"that of the mean {baseline:.4g}. {advice}, or standardize X.",
-            ConvergenceWarning,
-        )
-        return True
-
-    def _warn_of_collapsed_codes(self, X, converged):
-        """Warn if variational codes ignore the input; return whether some do.
-
-        There is no warning if those left are as many as the directions in which X varies. A code
-        starts with a divergence of about 1 nat, and a few epochs prove nothing about the end.
-        """
-        is_fixed = self.tol is None and self.max_epochs != "auto"  # the user trains step by step
-        if is_fixed or (not converged and self.n_iter_ < MIN_EPOCHS_TO_COLLAPSE):
-            return False
-        log_variance = log_variances(self.module_, X)
-        if log_variance is None:
-            return False
-        means = self.net_.apply("encode", X)
-        collapsed = collapsed_codes(divergence_from_prior(means, log_variance))
-        n_active = np.count_nonzero(~collapsed)
-        if n_active >= min(numerical_rank(X, self.mean_), len(collapsed)):
-            return False
-        alpha = self._settings.alpha
-        warn(
-            f"Of n_components={len(collapsed)}, {name_codes(collapsed)} collapsed: close to the "
-            "standard normal distribution whatever the row, so without information about it. The "
-            "penalty of such a code is larger than what the code would gain in the loss. Use a "
-            f"smaller alpha (alpha={alpha:g}), a longer alpha_warmup "
-            f"(alpha_warmup={self._settings.alpha_warmup}) or fewer components."
-        )
-        return True
-
-    def _warn_of_dead_codes(self, X):
-        """Warn if codes are constant although X varies in more directions than there are codes."""
-        dead = dead_codes(self.net_.apply("encode", X))
-        if not dead.any():
-            return
-        if np.count_nonzero(~dead) >= min(numerical_rank(X, self.mean_), len(dead)):
-            return
-        warn(
-            f"Of n_components={len(dead)}, {name_codes(dead)} dead: the same for all of "
-            f"{len(X)} rows. Use latent_activation='identity' if it is another one, a smaller lr "
-            f"(lr={self._settings.lr}), another random_state or fewer components."
-        )
 
     @property
     def _n_features_out(self):

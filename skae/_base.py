@@ -50,7 +50,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
         """
         self._check_same_network()
         if new_optimizer:
-            settings = self._make_settings(self._draw_seed(), data.n_rows_of_group())
+            settings = self._make_settings(self._draw_seed(), data.n_rows)
         else:
             settings = self._make_settings(self._settings.seed, self._settings.n_rows)
         if new_optimizer or settings != self._settings:
@@ -111,8 +111,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
             self.validation_curve_[n_before:] = new
         return converged
 
-    def _warn_if_not_converged(self, converged):
-        if converged or self.tol is None or self.max_epochs == "auto":
+    def _warn_of_max_epochs(self):
+        """Warn that training ended before it converged, unless the user asked for that."""
+        if self.tol is None or self.max_epochs == "auto":
             return
         relative = "a relative tolerance of " if self.net_.relative_tol else ""
         warn(

@@ -316,7 +316,8 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         if task is not None:
             subtask.end()
             task.end()
-        self._warn_if_not_converged(converged)
+        if not converged:
+            self._warn_of_max_epochs()
         return self
 
     @fit_context(prefer_skip_nested_validation=False)

@@ -45,7 +45,7 @@ class LinearPathMixin:
         """Train a network that is added to PCA, and keep it if it is better."""
         check_objective(self)
         self.n_components_ = n_codes = resolve_n_components(self)
-        self._settings = self._make_settings(self._draw_seed(), data.n_rows_of_group())
+        self._settings = self._make_settings(self._draw_seed(), data.n_rows)
         self._settings = replace(
             self._settings, lr=LINEAR_PATH_LR if self.lr == "auto" else self.lr
         )

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from skae._names import resolve_name
 from skae._sklearn_compat import Interval, StrOptions
+from skae._training.moments import limits
 from skae.architectures import MLP, Architecture
 from skae.corruptions import CORRUPTIONS
 from skae.losses import LOSSES, SCALE_POWER
@@ -196,3 +197,19 @@ def network_identity(value):
     if np.iterable(value) and not isinstance(value, str):
         return tuple(network_identity(item) for item in value)
     return value
+
+
+def check_values(X, loss, precision):
+    """Raise an error if loss or precision are not compatible with the values or dtype of X."""
+    if precision == "bf16" and X.dtype != np.float32:
+        raise ValueError(
+            f"precision='bf16' needs float32 rows and X is {X.dtype}: pass "
+            "X.astype('float32'), or use precision='full'."
+        )
+    if loss == "bce":
+        low, high = limits(X)
+        if low < -1e-6 or high > 1 + 1e-6:  # MinMaxScaler rounds
+            raise ValueError(
+                f"loss='bce' needs X in [0, 1], got values from {low:.6g} to {high:.6g}. "
+                "Scale X with MinMaxScaler, or use loss='mse'."
+            )

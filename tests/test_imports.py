@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[1] / "skae"
 #: that are listed. Other private modules of the top level are helpers that every group may use.
 FOUNDATION = {"architectures", "modules", "losses", "corruptions", "penalties"}
 ESTIMATORS = {"_autoencoder", "_classifier", "_base", "_pca_axes", "_parameter_checks"}
-ESTIMATORS |= {"_pretrained_encoder", "_labels", "_sklearn_callbacks", "_linear_path"}
+ESTIMATORS |= {
+    "_pretrained_encoder",
+    "_labels",
+    "_sklearn_callbacks",
+    "_linear_path",
+    "_fit_warnings",
+}
 HELPERS = {"_names", "_pipeline", "_input_checks", "_latent_diagnostics", "_latent_geometry"}
 HELPERS |= {"_sklearn_compat", "_torch_compat", "_progress_line"}
 INSPECTORS = {"inspection", "plotting", "generation", "datasets"}

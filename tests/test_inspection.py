@@ -198,7 +198,7 @@ def test_dead_codes_give_one_warning_that_names_them_and_the_remedy(bias, words)
         ae.fit(small())
         ae.partial_fit(small())
     assert [str(warning.message) for warning in caught] == [
-        f"Of n_components=3, {words}: the same for all of 200 rows. Use "
+        f"Of n_components=3, {words}: the same for all rows. Use "
         "latent_activation='identity' if it is another one, a smaller lr (lr=0.003), another "
         "random_state or fewer components."
     ]

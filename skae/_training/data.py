@@ -33,6 +33,8 @@ class TrainingData:
         alike.
     classes : ndarray of shape (n_samples,) or None, default=None
         Number of the class of each sample, where there are classes.
+    n_rows : int or None, default=None
+        Number of samples of all processes of the group, whatever their weights. None is that of X.
     total_weight : float or None, default=None
         Sum of the weights as the user gave them, over all processes of the group. None is the
         number of samples.
@@ -45,8 +47,9 @@ class TrainingData:
         The samples that are trained on, a subset after ``split``.
     """
 
-    def __init__(self, X, weight=None, classes=None, total_weight=None, group=None):
+    def __init__(self, X, weight=None, classes=None, n_rows=None, total_weight=None, group=None):
         self.X, self.weight = X, weight
+        self.n_rows = len(X) if n_rows is None else n_rows
         self.total_weight = float(len(X)) if total_weight is None else total_weight
         self.group = Group() if group is None else group
         self._rows = as_tensor(X)
@@ -191,10 +194,6 @@ class TrainingData:
                 if getattr(self, name) is not None:
                     setattr(other, name, getattr(self, name).to(device))
         return other
-
-    def n_rows_of_group(self):
-        """Return the number of samples of all processes, whatever their weights."""
-        return sum(self.group.gather(len(self.X)))
 
     def n_batches(self, batch_size):
         """Return the number of batches of one pass over the data of all processes."""
