@@ -11,14 +11,35 @@ from functools import cache
 import torch
 from torch.optim import Adam, AdamW
 
+_global_generator = threading.RLock()
+
+
+@contextmanager
+def _global_generator_as(generator):
+    """Let the global generator have the state of another one in the enclosed code.
+
+    Threads wait for one another, since they share the global generator.
+    """
+    library = torch if generator.device.type == "cpu" else torch.cuda
+    with _global_generator:
+        before = library.get_rng_state()
+        library.set_rng_state(generator.get_state())
+        try:
+            yield
+        finally:
+            generator.set_state(library.get_rng_state())
+            library.set_rng_state(before)
+
+
 try:
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class draws_from(TorchDispatchMode):
         """Draw the random numbers of the enclosed torch code from one generator.
 
-        The global generator is neither read nor written. Other threads are not affected, since
-        dispatch modes are local to a thread.
+        The global generator is neither read nor written, except by operators that take no other,
+        such as ``torch.randn_like`` in older releases: it has its state again afterwards. Other
+        threads are not affected, since dispatch modes are local to a thread.
         """
 
         def __init__(self, generator):
@@ -26,10 +47,13 @@ try:
             self.generator = generator
 
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            func, is_random = _with_generator(func)
+            func, takes_generator = _with_generator(func)
             kwargs = dict(kwargs or {})
-            if is_random and kwargs.get("generator") is None:
+            if takes_generator and kwargs.get("generator") is None:
                 kwargs["generator"] = self.generator
+            elif not takes_generator and torch.Tag.nondeterministic_seeded in func.tags:
+                with _global_generator_as(self.generator):
+                    return func(*args, **kwargs)
             return func(*args, **kwargs)
 
     @cache
@@ -44,23 +68,7 @@ try:
         return func, False
 
 except ImportError:
-    _global_generator = threading.RLock()
-
-    @contextmanager
-    def draws_from(generator):
-        """Let the global generator have the state of another one in the enclosed code.
-
-        Threads wait for one another, since they share the global generator.
-        """
-        library = torch if generator.device.type == "cpu" else torch.cuda
-        with _global_generator:
-            before = library.get_rng_state()
-            library.set_rng_state(generator.get_state())
-            try:
-                yield
-            finally:
-                generator.set_state(library.get_rng_state())
-                library.set_rng_state(before)
+    draws_from = _global_generator_as
 
 
 try:

@@ -26,6 +26,9 @@ def test_draws_from_a_generator_equal_those_of_the_global_one_which_is_not_advan
             torch.normal(0.0, 1.0, (2,)),
             torch.empty(4).exponential_(),
             torch.multinomial(torch.ones(5), 2),
+            torch.randn_like(torch.ones(3)),
+            torch.native_dropout(torch.ones(20), 0.5, True)[0],  # takes no generator
+            torch.randn(2, out=torch.empty(2)),  # nor does this
         ]
 
     before = torch.get_rng_state()
