@@ -4,7 +4,7 @@ PYTHON ?= python3
 DATA ?= digits
 BIN := .venv/bin
 
-.PHONY: demo test docs check-docs clean
+.PHONY: demo test test-fast lint matrix docs check-docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo.py --data $(DATA)
@@ -13,6 +13,16 @@ test: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -n 2
+
+test-fast: .venv/test
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests
+
+lint: .venv/test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+matrix: .venv/matrix
+	$(BIN)/nox
 
 docs: .venv/docs
 	$(BIN)/sphinx-build -W --keep-going -d docs/_build/doctrees docs docs/_build/html
@@ -31,6 +41,10 @@ check-docs: docs
 
 .venv/docs: .venv/demo
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $@
+
+.venv/matrix: .venv/demo
+	$(BIN)/pip install --quiet "nox>=2024.4"
 	touch $@
 
 clean:

@@ -5,5 +5,5 @@ from skae._classifier import PretrainedEncoderClassifier
 from skae._persistence.load import load
 from skae._persistence.save import save
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"
 __all__ = ["AutoencoderTransformer", "PretrainedEncoderClassifier", "load", "save"]
