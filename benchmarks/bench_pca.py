@@ -1,4 +1,4 @@
-"""Measure a linear autoencoder beside PCA: R², angles, components, scores, seconds.
+"""Compare a linear autoencoder with PCA: R², angles, components, scores, seconds.
 
 ``python benchmarks/bench_pca.py`` takes half a minute, ``--mnist`` reads MNIST and takes two;
 ``--bent-plane`` shows what the rotation does, ``--tables`` prints the tables of the guide page.

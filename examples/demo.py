@@ -1,4 +1,4 @@
-"""Autoencoders beside PCA, on real images: the table and the picture of the README.
+"""Autoencoders compared with PCA on real images: the table and the picture of the README.
 
 Run it with ``make demo``, with ``make demo DATA=mnist``, or as
 ``python examples/demo.py --data mnist``.
@@ -157,7 +157,7 @@ def draw(fitted, X_test, y_test, path):
 
 def main():
     """Run the demo."""
-    parser = argparse.ArgumentParser(description="Autoencoders beside PCA, on real images.")
+    parser = argparse.ArgumentParser(description="Autoencoders compared with PCA on real images.")
     parser.add_argument("--data", choices=("digits", "mnist"), default="digits")
     parser.add_argument("--picture", help="where to write the picture (skae-demo-DATA.png)")
     arguments = parser.parse_args()

@@ -2,10 +2,10 @@
 A first autoencoder: batches, codes, new digits
 ===============================================
 
-An autoencoder squeezes each image through a few numbers, its *codes*, and learns to get the image
-back. Here are one with 2 codes and one with 32, each beside PCA with as many: how training goes,
-what is kept, where all images lie in the plane of two codes, and why codes drawn at random do not
-make digits.
+An autoencoder compresses each image into a low-dimensional latent code and reconstructs the image
+from it. Here are one with 2 codes and one with 32, each compared with PCA of as many: how training
+goes, what is kept, where all images lie in the plane of two codes, and why codes drawn at random do
+not make digits.
 """
 
 # %%
@@ -90,7 +90,7 @@ for ax, name, estimator in zip(axes, ("PCA", "autoencoder"), (pca[2], fitted[2])
 # ------------------------------------------
 # Decode codes that no image has, and there are new images. The simplest way draws each code evenly
 # between its smallest and largest value. The box that this makes is mostly empty when there are
-# many codes, and nobody has told the decoder what to make of its corners. A mixture of Gaussians
+# many codes, and codes outside the training distribution decode poorly. A mixture of Gaussians
 # that is fitted to the codes stays where images are.
 #
 # Two measures: the distance of a drawn code to the nearest code of a training image, and that of

@@ -2,7 +2,7 @@
 Few labels, many images
 =======================
 
-Images are cheap and labels are dear. An autoencoder learns from all images without a label; a
+Images are cheap and labels are expensive. An autoencoder learns from all images without a label; a
 classifier behind its encoder then needs fewer labels, or so one hopes. Three ways to start are
 compared: from *scratch*, with the encoder *frozen*, and with the encoder *fine-tuned* together with
 the classifier. The baselines are a linear classifier on PCA's scores, and the nearest neighbour by

@@ -76,8 +76,8 @@ class Placed(nn.Module):
 
 
 # %%
-# R² of held-out sheets by number of codes, beside PCA and two architectures of skae. Each column is
-# the same number of codes for all.
+# R² of held-out sheets by number of codes, compared with PCA and two architectures of skae. Each
+# column is the same number of codes for all.
 
 N_CODES = (4, 8)
 builders = {

@@ -42,7 +42,7 @@ def weighted_pca(X, weight, n_components):
     return rows * signs[:, np.newaxis], values[::-1][:n_components], values.sum()
 
 
-# Beside PCA
+# Comparison with PCA
 
 
 def test_lbfgs_on_digits_is_pca():
