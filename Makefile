@@ -4,18 +4,13 @@ PYTHON ?= python3
 DATA ?= digits
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint matrix docs check-docs clean
+.PHONY: demo test lint matrix docs check-docs clean
 
 demo: .venv/demo
 	$(BIN)/python examples/demo.py --data $(DATA)
 
-test: .venv/test
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+test: lint
 	$(BIN)/python -m pytest -n 2
-
-test-fast: .venv/test
-	$(BIN)/python -m pytest -n 2 -m "not slow" tests
 
 lint: .venv/test
 	$(BIN)/ruff format --check .

@@ -414,9 +414,8 @@ def profile(case):
 def main():
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cases = ("mnist", "digits", "options", "updates", "architectures", "linear_path")
-    cases = (*cases, "profile")
-    parser.add_argument("--case", choices=cases)
+    cases = "mnist digits options updates architectures linear_path profile"
+    parser.add_argument("--case", choices=cases.split())
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -2,9 +2,9 @@
 Colour images: a convolutional autoencoder, and ways between images
 ===================================================================
 
-A colour image is a row with one channel after the other. Here is a convolutional autoencoder of
-such rows, compared with PCA and a fully connected one of as many codes: what each keeps of an image, and
-what lies on the way between two images, in pixels and in codes.
+A colour image is a row with one channel after the other. A convolutional autoencoder of such rows
+is compared with PCA and a fully connected one of as many codes: what each keeps of an image, and
+what an interpolation between two images looks like, in pixels and in codes.
 """
 
 # %%

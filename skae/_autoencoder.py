@@ -12,11 +12,12 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skae._base import NetworkEstimator, all_or_nothing
-from skae._fit_warnings import DEFAULT_LR, warn_of_failures
+from skae._fit_warnings import warn_of_failures
 from skae._input_checks import as_array, check_rows, check_weight, flatten
 from skae._linear_path import LinearPathMixin
 from skae._parameter_checks import (
     CONSTRAINTS,
+    DEFAULT_LR,
     check_objective,
     check_same_network,
     check_values,
@@ -400,21 +401,17 @@ class AutoencoderTransformer(
         """
         continues = self.warm_start and self._is_trained()
         data = self._check_training_data(X, sample_weight, reset=not continues)
-        mean = data.mean()
         if not continues and self._has_linear_path(data):
-            converged = self._fit_from_pca(data, mean, y)
+            converged = self._fit_from_pca(data, y)
         else:
-            converged = self._fit_network(data, mean, y, continues)
+            converged = self._fit_network(data, y, continues)
         warn_of_failures(self, data, converged)
         return self
 
-    def _fit_network(self, data, mean, y, continues):
+    def _fit_network(self, data, y, continues):
         """Train a network whose weights are random, or those of the previous fit."""
-        if continues:
-            self._continue(data, new_optimizer=True)
-        else:
-            self._start(data, mean)
-        self.mean_, self._weight_seen = mean, data.total_weight
+        self._start_or_continue(data, continues, new_optimizer=True)
+        self.mean_, self._weight_seen = data.mean(), data.total_weight
         train, valid = self._hold_out(data)
         if self.pretrain is not None and not continues:
             self._pretrain(train, valid)
@@ -459,11 +456,9 @@ class AutoencoderTransformer(
         """
         continues = self._is_trained()
         data = self._check_training_data(X, sample_weight, reset=not continues)
+        self._start_or_continue(data, continues, new_optimizer=False)
         mean = data.mean()
-        if continues:
-            self._continue(data, new_optimizer=False)
-        else:
-            self._start(data, mean)
+        if not continues:
             self.mean_, self._weight_seen = mean, 0.0
         self._train(data, None, self._make_stopping(data, self.net_, max_epochs=1), shuffle=False)
         self._weight_seen += data.total_weight
@@ -674,9 +669,8 @@ class AutoencoderTransformer(
     def _start_untrained(self, X, sample_weight=None):
         """Build a network with fresh weights in the units of X, as ``fit`` does before training."""
         data = self._check_training_data(X, sample_weight, reset=True)
-        mean = data.mean()
-        self._start(data, mean)
-        self.mean_, self.n_iter_, self._weight_seen = mean, 0, 0.0
+        self._start(data)
+        self.mean_, self.n_iter_, self._weight_seen = data.mean(), 0, 0.0
         return self
 
     def _set_dtype(self, dtype):
@@ -684,7 +678,7 @@ class AutoencoderTransformer(
         if dtype_of(self.module_) != dtype:
             self.net_ = self._make_net(self.module_, dtype, fallback=True)
 
-    def _start(self, data, mean):
+    def _start(self, data):
         """Build a network with random weights, and the net that trains it."""
         check_objective(self)
         self._has_linear_path()  # raises an error if it is requested
@@ -700,7 +694,7 @@ class AutoencoderTransformer(
         check_module(module, data.X[:2], self.n_components_)
         self.net_ = self._make_net(module, data.X.dtype)
         if self._uses_standard_units:
-            module.use_units(mean, data.spread(mean))
+            module.use_units(data.mean(), data.spread(data.mean()))
         self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan
 
     def _make_settings(self, seed, n_rows):

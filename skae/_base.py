@@ -37,17 +37,22 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator):
     def _is_trained(self):
         return hasattr(self, "net_")
 
-    def _continue(self, data, new_optimizer):
-        """Prepare the fitted network for more training.
+    def _start_or_continue(self, data, continues, new_optimizer):
+        """Build a network to train, or prepare the fitted network for more training.
 
         Parameters
         ----------
         data : TrainingData
             What to train on.
+        continues : bool
+            Whether to train the fitted network.
         new_optimizer : bool
-            Whether to start with a new optimiser and seed; otherwise only if the parameters mean
-            other settings than those of the last training.
+            Whether it gets a new optimiser and seed; otherwise only if the parameters mean other
+            settings than those of the last training.
         """
+        if not continues:
+            self._start(data)
+            return
         self._check_same_network()
         if new_optimizer:
             settings = self._make_settings(self._draw_seed(), data.n_rows)

@@ -305,10 +305,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
             self.classes_ = np.unique(samples.y)
             self._prepare_encoder(samples, X_unlabeled, task if fits_encoder else None)
         data = self._make_training_data(samples)
-        if continues:
-            self._continue(data, new_optimizer=True)
-        else:
-            self._start(data)
+        self._start_or_continue(data, continues, new_optimizer=True)
         train, valid = self._hold_out(data)
         stopping = self._make_stopping(train, self.net_)
         subtask = task and task.begin_subtask("train", stopping.max_epochs)
@@ -371,10 +368,7 @@ class PretrainedEncoderClassifier(ClassifierMixin, NetworkEstimator):
         if not continues:
             self._prepare_encoder(samples)
         data = self._make_training_data(samples)
-        if continues:
-            self._continue(data, new_optimizer=False)
-        else:
-            self._start(data)
+        self._start_or_continue(data, continues, new_optimizer=False)
         self._train(data, None, self._make_stopping(data, self.net_, max_epochs=1), shuffle=False)
         return self
 

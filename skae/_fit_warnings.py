@@ -11,11 +11,9 @@ from skae._latent_diagnostics import (
     log_variances,
     name_codes,
 )
+from skae._parameter_checks import DEFAULT_LR
 from skae._training.moments import numerical_rank
 from skae._training.stopping import NO_BETTER
-
-#: Learning rate that ``lr="auto"`` means without a linear path.
-DEFAULT_LR = 3e-3
 
 #: Epochs after which variational codes can be called collapsed before training has converged.
 MIN_EPOCHS_TO_COLLAPSE = 10
@@ -39,9 +37,8 @@ def warn_of_failures(estimator, data, converged):
     net, is_final = estimator.net_, estimator.tol is not None or estimator.max_epochs == "auto"
     X = data.sample()
     collapsed, dead = _codes_out_of_use(net, X, estimator.mean_)
-    is_collapsed, is_useless = is_final and collapsed.any(), False
-    if not converged and estimator.n_iter_ < MIN_EPOCHS_TO_COLLAPSE:
-        is_collapsed = False
+    is_late = converged or estimator.n_iter_ >= MIN_EPOCHS_TO_COLLAPSE
+    is_collapsed, is_useless = is_final and is_late and collapsed.any(), False
     if is_collapsed:
         _warn_of_collapsed_codes(collapsed, estimator._settings)
     elif is_final and estimator._n_axes is None and data.variances(estimator.mean_).any():

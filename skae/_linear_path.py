@@ -41,7 +41,7 @@ class LinearPathMixin:
             )
         return True
 
-    def _fit_from_pca(self, data, mean, y):
+    def _fit_from_pca(self, data, y):
         """Train a network that is added to PCA, and keep it if it is better."""
         check_objective(self)
         self.n_components_ = n_codes = resolve_n_components(self)
@@ -50,7 +50,7 @@ class LinearPathMixin:
             self._settings, lr=LINEAR_PATH_LR if self.lr == "auto" else self.lr
         )
         plan = plan_fit(data, n_codes, self.validation_fraction, self._settings.seed)
-        self._start_from_pca(plan, data, mean)
+        self._start_from_pca(plan, data)
         net = self._make_core_net(plan, data.X)
         history, converged, improved = net.history, True, False
         if plan.train is None:
@@ -72,7 +72,7 @@ class LinearPathMixin:
         self._update_best_loss(0)
         return converged
 
-    def _start_from_pca(self, plan, data, mean):
+    def _start_from_pca(self, plan, data):
         """Build a network that is PCA, and the net for inference and for more training."""
         self._n_axes, self._latent = len(plan.axes), self.latent
         self._architecture = resolve_architecture(self)
@@ -86,7 +86,7 @@ class LinearPathMixin:
         self.module_ = self._build_module()
         self.net_ = self._make_net(self.module_, data.X.dtype)
         self._use_plan(plan)
-        self.mean_, self._weight_seen = mean, data.total_weight
+        self.mean_, self._weight_seen = data.mean(), data.total_weight
         for name in ("components_", "explained_variance_", "explained_variance_ratio_"):
             vars(self).pop(name, None)
         self.loss_curve_, self.validation_curve_, self.best_loss_ = np.empty(0), None, np.nan

@@ -16,6 +16,9 @@ from skae.losses import LOSSES, SCALE_POWER
 from skae.modules import LATENTS, Latent
 from skae.penalties import PENALTIES
 
+#: Learning rate that ``lr="auto"`` means without a linear path.
+DEFAULT_LR = 3e-3
+
 #: Constraints of the parameters that all estimators have.
 CONSTRAINTS = {
     "optimizer": [str, callable],

@@ -57,6 +57,7 @@ class TrainingData:
         self._classes = None if classes is None else torch.from_numpy(classes.astype(np.int64))
         self.index = torch.arange(len(X)) if weight is None else self._weight.nonzero().ravel()
         self._n_selected_of_ranks = None  # until prepare
+        self._mean = None  # until it is computed
         self._transform = None
 
     def __len__(self):
@@ -68,7 +69,9 @@ class TrainingData:
 
     def mean(self):
         """Return the weighted mean of each column, over all processes of the group."""
-        return self.over_group(column_means(self.X, self.weight))
+        if self._mean is None:
+            self._mean = self.over_group(column_means(self.X, self.weight))
+        return self._mean
 
     def variances(self, center):
         """Return each column's weighted mean square around ``center``, over the group."""
@@ -96,6 +99,7 @@ class TrainingData:
         """Return the same samples with other columns."""
         other = copy.copy(self)
         other.X, other._rows, other._transform = X, as_tensor(X), None
+        other._mean = None
         return other
 
     def split(self, fraction, seed):
